@@ -1,0 +1,234 @@
+"""Where everything lies: the frame, and the policy's two read-only arrays.
+
+One frame is kernel memory, black-box record and replay input. A policy is two plain read-only arrays because
+numba rejects writes to these at compile time, while it silently writes through a read-only structured array.
+
+`limits` (float64) and `timing` (int64) are flat; the constants below are offsets. A block for row `r` starts at
+``BLOCK + r * BLOCK_COLS``. Units are SI; times are integer nanoseconds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from safetykit.core import bounds as b
+
+LAYOUT_VERSION = 1
+UNLIMITED = 1e300  # finite on purpose: UNLIMITED * 0 is 0, inf * 0 is NaN
+
+# --------------------------------------------------------------------------- frame
+_CH = (b.CHANNELS_MAX,)
+
+FRAME = np.dtype(
+    [
+        # in: written by the loop before each step
+        ("in_now_ns", "i8"),
+        ("in_faults", "i8"),  # fault bits that the run time raises itself (stop request, button, deadline, ...)
+        ("in_selftest_ok", "i8"),
+        ("in_reset_seq", "i8"),  # a change is a reset request ...
+        ("in_reset_event", "i8"),  # ... for this stop event
+        ("in_command_status", "i8"),  # NEVER, OK or TORN
+        ("in_command_published", "i8"),  # the mailbox's own count of publications
+        ("in_command_stamp_ns", "i8"),
+        ("in_command_seq", "i8"),  # the sender's sequence number
+        ("in_command_count", "i8"),  # number of values sent
+        ("in_request_bits", "i8"),  # actuation request bit of each channel
+        ("in_function_seq", "i8"),  # a change is a new function request ...
+        ("in_function", "i8"),  # ... for this entry of the allow-list, 1-based; anything else is unknown
+        ("in_ask", "f8", _CH),
+        ("in_source_status", "i8", (b.SOURCES_MAX,)),
+        ("in_source_stamp_ns", "i8", (b.SOURCES_MAX,)),
+        ("in_value", "f8", (b.INPUTS_MAX,)),
+        # state: written by the core only
+        ("st_started", "i8"),
+        ("st_now_ns", "i8"),
+        ("st_state", "i8"),
+        ("st_state_since_ns", "i8"),
+        ("st_stop_event", "i8"),  # number of the latest stop, recovery or breaker trip
+        ("st_reset_seq", "i8"),
+        ("st_phase", "i8"),
+        ("st_phase_since_ns", "i8"),
+        ("st_command_published", "i8"),
+        ("st_command_seq", "i8"),
+        ("st_command_stamp_ns", "i8"),
+        ("st_command_seen", "i8"),
+        ("st_command_faults", "i8"),  # verdict on the latest publication, kept until the next one
+        ("st_function_seq", "i8"),
+        ("st_valid", "i8"),  # one bit per input
+        ("st_conditions", "i8"),  # one bit per condition
+        ("st_edges", "i8"),  # conditions that became true in this tick
+        ("st_zones", "i8"),  # one bit per zone: inside
+        ("st_inhibit", "i8"),  # channels whose permission an operator input withdrew, kept until engaged again
+        ("st_degraded", "i8"),
+        ("st_breaker", "i8"),  # tripped breakers
+        ("st_condition_since_ns", "i8", (b.CONDITIONS_MAX,)),
+        ("st_ask", "f8", _CH),  # last accepted command
+        ("st_target", "f8", _CH),  # what the limiter steers to in this tick
+        ("st_sent", "f8", _CH),  # last sent: the only history that counts
+        ("st_rate", "f8", _CH),  # last sent rate, per second
+        ("st_request_sent", "i8"),  # request bits last sent
+        ("st_request_since_ns", "i8", _CH),  # when the sent request bit last changed
+        ("st_follow_since_ns", "i8", _CH),  # since when the response does not follow; 0 = it does
+        ("st_slew_min", "f8", (b.SLEW_SLOTS_MAX, b.SLEW_BUCKETS)),
+        ("st_slew_max", "f8", (b.SLEW_SLOTS_MAX, b.SLEW_BUCKETS)),
+        ("st_slew_bucket", "i8", (b.SLEW_SLOTS_MAX,)),  # absolute number of the newest bucket
+        ("st_sample", "f8", (b.SAMPLE_SLOTS_MAX, b.SAMPLES_MAX)),
+        ("st_sample_count", "i8", (b.SAMPLE_SLOTS_MAX,)),
+        ("st_sample_stamp_ns", "i8", (b.SAMPLE_SLOTS_MAX,)),
+        ("st_violation_ns", "i8", (b.BREAKERS_MAX, b.BREAKER_COUNT_MAX)),
+        ("st_violation_count", "i8", (b.BREAKERS_MAX,)),
+        # out: written by the core, read by the loop
+        ("out_seq", "i8"),
+        ("out_action", "i8"),
+        ("out_faults", "i8"),
+        ("out_power", "i8"),  # 1 = actuator power allowed, 0 = remove it
+        ("out_request_bits", "i8"),
+        ("out_function", "i8"),  # function granted in this tick, 0 = none
+        ("out_function_refused", "i8"),  # 1 = the request of this tick was refused
+        ("out_sent", "f8", _CH),
+        ("out_reason", "i8", _CH),  # fault bits per channel
+    ],
+    align=True,
+)
+
+STATUS_NEVER, STATUS_OK, STATUS_TORN = 0, 1, 2
+
+
+def _offsets(start: int, *names_and_sizes: tuple[str, int]) -> dict[str, int]:
+    """Consecutive offsets, and ``END``."""
+    table = {}
+    for name, size in names_and_sizes:
+        table[name] = start
+        start += size
+    table["END"] = start
+    return table
+
+
+# --------------------------------------------------------------------------- limits (float64): columns
+# Channel: the first seven may be given by a table instead (timing: CHI_TABLE + same column).
+LO, HI, RATE_UP, RATE_DOWN, RATE_AWAY, RATE_TOWARD, JERK = range(7)
+TABLED = 7
+HARD_LO, HARD_HI = 7, 8  # never exceeded, whatever else conflicts
+SLEW_DELTA = 9
+LEAD_ERROR = 10
+OPPOSE_ALLOWANCE, OPPOSE_GAIN = 11, 12
+LATERAL_ACCEL, LATERAL_JERK = 13, 14  # m/s^2, m/s^3
+WHEELBASE, RATIO, UNDERSTEER, SPEED_MIN = 15, 16, 17, 18  # m, 1, s^2/m^2, m/s
+NEUTRAL, STOP, EMERGENCY = 19, 20, 21  # values in STANDBY, PROTECTIVE_STOP, EMERGENCY_STOP
+DEGRADED_SCALE = 22  # share of the bounds left when degraded
+FOLLOW_ERROR = 23
+TOLERANCE = 24  # asked values this close to a limit count as inside (float noise)
+CH_COLS = 25
+
+TABLE_X, TABLE_Y, TABLE_WORST = 0, b.TABLE_POINTS_MAX, 2 * b.TABLE_POINTS_MAX
+TABLE_COLS = 2 * b.TABLE_POINTS_MAX + 1
+
+INPUT_LO, INPUT_HI = 0, 1
+INPUT_COLS = 2
+
+NORM, NORM_RATE = 0, 1  # norm of the value, norm of its change per second
+GROUP_COLS = 2
+
+COND_LO, COND_HI = 0, 1
+COND_COLS = 2
+
+ZONE_FLOOR, ZONE_CEILING, ZONE_XY = 0, 1, 2
+ZONE_COLS = 2 + 2 * b.ZONE_VERTICES_MAX
+
+_LIMITS = _offsets(
+    0,
+    ("CHANNEL", b.CHANNELS_MAX * CH_COLS),
+    ("TABLE", b.TABLES_MAX * TABLE_COLS),
+    ("INPUT", b.INPUTS_MAX * INPUT_COLS),
+    ("GROUP", b.GROUPS_MAX * GROUP_COLS),
+    ("COND", b.CONDITIONS_MAX * COND_COLS),
+    ("ZONE", b.ZONES_MAX * ZONE_COLS),
+    ("PHASE", b.PHASES_MAX * b.CHANNELS_MAX),  # set-point per phase and channel
+)
+L_CHANNEL, L_TABLE, L_INPUT = _LIMITS["CHANNEL"], _LIMITS["TABLE"], _LIMITS["INPUT"]
+L_GROUP, L_COND, L_ZONE, L_PHASE = _LIMITS["GROUP"], _LIMITS["COND"], _LIMITS["ZONE"], _LIMITS["PHASE"]
+LIMITS_SIZE = _LIMITS["END"]
+
+# --------------------------------------------------------------------------- timing (int64): columns
+# Head: scalars at the start of the array.
+PERIOD_NS, DT_MAX_NS = 0, 1
+COMMAND_LATE_NS, COMMAND_STALE_NS, COMMAND_FUTURE_NS = 2, 3, 4
+COMMAND_LOST_MAX = 5
+CHANNEL_COUNT, INPUT_COUNT, SOURCE_COUNT, GROUP_COUNT = 6, 7, 8, 9
+CONDITION_COUNT, OVERRIDE_COUNT, FUNCTION_COUNT, ZONE_COUNT = 10, 11, 12, 13
+BREAKER_COUNT, PHASE_COUNT, SAMPLE_COUNT = 14, 15, 16
+ENGAGE_CONDITION = 17  # condition row of the engage input, -1 = never permitted
+HOLD_TO_RUN = 18  # 1 = releasing engage withdraws permission
+RESET_CONDITIONS = 19  # mask of conditions that a reset needs
+POSITION_X, POSITION_Y, POSITION_Z = 20, 21, 22  # inputs, -1 = none
+SPEED_INPUT = 23  # for lateral limits, -1 = none
+STOP_TIME_NS = 24  # PROTECTIVE_STOP removes power after this time at the latest
+POWER_IN_STANDBY = 25  # 1 = a vehicle that needs power to be safe (drone) keeps it in STANDBY
+ALL_CHANNELS = 26  # mask of the policy's channels
+CADENCE_USED = 27  # 1 = at least one channel supervises its request bit
+HEAD_COLS = 28
+
+# Channel
+FLAGS, GROUP_OF = 0, 1
+FALLBACK = 2
+LEAD_SLOT, OPPOSE_SLOT, SLEW_SLOT = 3, 4, 5  # -1 = none
+SLEW_BUCKET_NS = 6
+MEASURED = 7  # input with the measured value, -1 = none
+GEOMETRY = 8
+REQUEST_DROP_NS, REQUEST_UP_NS = 9, 10  # longest drop, shortest time up before a drop
+FOLLOW_NS = 11
+CHI_TABLE = 12  # seven table numbers, -1 = constant
+CHI_COLS = 12 + TABLED
+
+TABLE_POINTS, TABLE_INPUT, TABLE_COLS_I = 0, 1, 2
+SOURCE_OF, INPUT_COLS_I = 0, 1
+SOURCE_AGE_NS, SOURCE_FUTURE_NS, SOURCE_NEEDED, SOURCE_COLS = 0, 1, 2, 3  # needed: its loss raises INPUT_*
+GROUP_N, GROUP_CHANNEL, GROUP_TABLE = 0, 1, 1 + b.GROUP_CHANNELS_MAX  # table for NORM, -1 = constant
+GROUP_COLS_I = GROUP_TABLE + 1
+COND_KIND, COND_OPERAND, COND_WITHIN_NS, COND_COLS_I = 0, 1, 2, 3
+OVERRIDE_KEEP, OVERRIDE_CHANNELS, OVERRIDE_LATCHED, OVERRIDE_COLS = 0, 1, 2, 3  # keep: condition that must hold
+FUNCTION_MASK, FUNCTION_NEVER, FUNCTION_COLS = 0, 1, 2  # mask of conditions; 1 = never
+ZONE_N, ZONE_KEEP_IN, ZONE_ENFORCED, ZONE_COLS_I = 0, 1, 2, 3  # corners; 1 = keep-in; 0 = condition only
+BREAKER_MASK, BREAKER_K, BREAKER_WINDOW_NS, BREAKER_COLS = 0, 1, 2, 3
+PHASE_NS, PHASE_CONDITION, PHASE_HOLD, PHASE_COLS = 0, 1, 2, 3  # longest time; end condition; mask: keep last sent
+SAMPLE_INPUT, SAMPLE_DEPTH, SAMPLE_COLS = 0, 1, 2
+
+_TIMING = _offsets(
+    0,
+    ("HEAD", HEAD_COLS),
+    ("ACTION", b.FAULTS_MAX),  # action per fault bit
+    ("CHANNEL", b.CHANNELS_MAX * CHI_COLS),
+    ("TABLE", b.TABLES_MAX * TABLE_COLS_I),
+    ("INPUT", b.INPUTS_MAX * INPUT_COLS_I),
+    ("SOURCE", b.SOURCES_MAX * SOURCE_COLS),
+    ("GROUP", b.GROUPS_MAX * GROUP_COLS_I),
+    ("COND", b.CONDITIONS_MAX * COND_COLS_I),
+    ("OVERRIDE", b.OVERRIDES_MAX * OVERRIDE_COLS),
+    ("FUNCTION", b.FUNCTIONS_MAX * FUNCTION_COLS),
+    ("ZONE", b.ZONES_MAX * ZONE_COLS_I),
+    ("BREAKER", b.BREAKERS_MAX * BREAKER_COLS),
+    ("PHASE", b.PHASES_MAX * PHASE_COLS),
+    ("SAMPLE", b.SAMPLE_SLOTS_MAX * SAMPLE_COLS),
+)
+T_ACTION, T_CHANNEL, T_TABLE, T_INPUT = _TIMING["ACTION"], _TIMING["CHANNEL"], _TIMING["TABLE"], _TIMING["INPUT"]
+T_SOURCE, T_GROUP, T_COND, T_OVERRIDE = _TIMING["SOURCE"], _TIMING["GROUP"], _TIMING["COND"], _TIMING["OVERRIDE"]
+T_FUNCTION, T_ZONE, T_BREAKER = _TIMING["FUNCTION"], _TIMING["ZONE"], _TIMING["BREAKER"]
+T_PHASE, T_SAMPLE = _TIMING["PHASE"], _TIMING["SAMPLE"]
+TIMING_SIZE = _TIMING["END"]
+
+# Channel flags
+HAS_TABLE = 1 << 0  # at least one of the seven limits is a table
+HAS_ZERO_RATES = 1 << 1  # rates away from and towards zero
+HAS_JERK = 1 << 2
+HAS_LATERAL = 1 << 3
+HAS_REQUEST = 1 << 4
+HAS_FOLLOW = 1 << 5
+REJECTS = 1 << 6  # a violation replaces the value by the fallback instead of clamping
+JUMPS = 1 << 7  # ... at once instead of ramping
+EMERGENCY_JUMPS = 1 << 8  # EMERGENCY_STOP sends its value at once
+LEAD_TOWARD_ZERO = 1 << 9  # moving towards zero is always allowed, whatever is measured
+
+
+def new_frames(count: int = 1) -> np.ndarray:
+    """Zeroed frames, shape ``(count,)``. Pass ``frames[i]`` to the compiled step."""
+    return np.zeros(count, FRAME)
