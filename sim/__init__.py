@@ -1,0 +1,1 @@
+"""Models and stand-ins for vehicles and autonomy, for the demo and for tests."""
