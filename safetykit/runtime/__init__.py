@@ -1,0 +1,1 @@
+"""The guard on time: mailboxes, the compiled loop, its process, and the black box."""
