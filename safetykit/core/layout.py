@@ -56,6 +56,7 @@ FRAME = np.dtype(
         ("st_function_seq", "i8"),
         ("st_valid", "i8"),  # one bit per input
         ("st_conditions", "i8"),  # one bit per condition
+        ("st_low", "i8"),  # conditions last seen validly false: only these can have a rising edge
         ("st_edges", "i8"),  # conditions that became true in this tick
         ("st_zones", "i8"),  # one bit per zone: inside
         ("st_inhibit", "i8"),  # channels whose permission an operator input withdrew, kept until engaged again
@@ -66,6 +67,7 @@ FRAME = np.dtype(
         ("st_target", "f8", _CH),  # what the limiter steers to in this tick
         ("st_sent", "f8", _CH),  # last sent: the only history that counts
         ("st_rate", "f8", _CH),  # last sent rate, per second
+        ("st_request_ask", "i8"),  # request bits of the last accepted command
         ("st_request_sent", "i8"),  # request bits last sent
         ("st_request_since_ns", "i8", _CH),  # when the sent request bit last changed
         ("st_follow_since_ns", "i8", _CH),  # since when the response does not follow; 0 = it does

@@ -1,0 +1,223 @@
+"""The envelope of one channel: bounds, rates, slew, lateral limits, operator opposition, lead, jerk.
+
+`limit` moves from the value last sent towards `st_target` as far as every limit allows. Precedence, first to
+last: hard bounds, rates, slew window, bounds by table, lateral, opposed, lead, degraded, jerk. The first two always
+meet, because what was last sent is inside the hard bounds; later ones can only narrow (see interval.narrow).
+"""
+
+from __future__ import annotations
+
+import math
+
+from safetykit.core import lateral, slew
+from safetykit.core.inputs import recent_extremes
+from safetykit.core.interval import clip, narrow, outside
+from safetykit.core.jit import jit
+from safetykit.core.layout import (
+    CH_COLS,
+    CHI_COLS,
+    CHI_TABLE,
+    DEGRADED_SCALE,
+    FALLBACK,
+    FLAGS,
+    HARD_HI,
+    HARD_LO,
+    HAS_JERK,
+    HAS_LATERAL,
+    HAS_TABLE,
+    HAS_ZERO_RATES,
+    HI,
+    JERK,
+    JUMPS,
+    L_CHANNEL,
+    LEAD_ERROR,
+    LEAD_SLOT,
+    LEAD_TOWARD_ZERO,
+    LO,
+    MEASURED,
+    NEUTRAL,
+    OPPOSE_ALLOWANCE,
+    OPPOSE_GAIN,
+    OPPOSE_SLOT,
+    RATE_AWAY,
+    RATE_DOWN,
+    RATE_TOWARD,
+    RATE_UP,
+    REJECTS,
+    SLEW_SLOT,
+    T_CHANNEL,
+    TOLERANCE,
+)
+from safetykit.core.tables import look_up
+from safetykit.core.vocabulary import Fallback, Fault
+
+_BOUND, _RATE, _JERK, _SLEW = 1 << Fault.BOUND, 1 << Fault.RATE, 1 << Fault.JERK, 1 << Fault.SLEW
+_LEAD, _OPPOSED, _REJECTED = 1 << Fault.LEAD, 1 << Fault.OPPOSED, 1 << Fault.REJECTED
+_DEGRADED, _INTERNAL = 1 << Fault.DEGRADED, 1 << Fault.INTERNAL
+_LAST, _MEASURED = int(Fallback.LAST), int(Fallback.MEASURED)
+
+
+@jit
+def limit(limits, timing, frame, c, dt_s, asked):
+    """Writes out_sent[c]; returns the reasons, which count only where the target was `asked` for.
+
+    A channel that rejects falls back when its ask breaks any limit; ramped, or at once if the policy says so.
+    """
+    row, row_i = L_CHANNEL + c * CH_COLS, T_CHANNEL + c * CHI_COLS
+    flags, target, last = timing[row_i + FLAGS], frame.st_target[c], frame.st_sent[c]
+    tolerance = limits[row + TOLERANCE]
+    up, down = _rates(limits, timing, frame, row, row_i, flags, last, dt_s)
+    lo, hi = max(limits[row + HARD_LO], last - down), min(limits[row + HARD_HI], last + up)
+    reasons = _RATE if outside(target, last - down, last + up, tolerance) else 0
+    if timing[row_i + SLEW_SLOT] >= 0:
+        low, high = slew.window(limits, timing, frame, c)
+        reasons |= _SLEW if outside(target, low, high, tolerance) else 0
+        lo, hi = narrow(lo, hi, low, high)
+    low, high = _bounds(limits, timing, frame, row, row_i, flags)
+    reasons |= _BOUND if outside(target, low, high, tolerance) else 0
+    lo, hi = narrow(lo, hi, low, high)
+    if flags & HAS_LATERAL:
+        lo, hi, why = lateral.limit(limits, timing, frame, c, row, dt_s, lo, hi)
+        reasons |= why
+    if timing[row_i + OPPOSE_SLOT] >= 0:
+        a, b = _opposed(limits, timing, frame, row, row_i, low, high)
+        reasons |= _OPPOSED if outside(target, a, b, tolerance) else 0
+        lo, hi = narrow(lo, hi, a, b)
+    if timing[row_i + LEAD_SLOT] >= 0:
+        a, b = _lead(limits, timing, frame, row, row_i, flags, last)
+        reasons |= _LEAD if outside(target, a, b, tolerance) else 0
+        lo, hi = narrow(lo, hi, a, b)
+    if frame.st_degraded:
+        a, b = _degraded(limits, row, low, high)
+        reasons |= _DEGRADED if outside(target, a, b, tolerance) else 0
+        lo, hi = narrow(lo, hi, a, b)
+    sent = clip(target, lo, hi)
+    if flags & HAS_JERK:
+        jerk = _value(limits, timing, frame, row, row_i, JERK)
+        smooth = clip(_jerk_limited(sent, last, frame.st_rate[c], jerk, dt_s), lo, hi)
+        reasons |= _JERK if abs(smooth - sent) > tolerance else 0
+        sent = smooth
+    if asked and flags & REJECTS and reasons:
+        reasons |= _REJECTED
+        sent = clip(fallback(limits, timing, frame, c), lo, hi)
+        if flags & JUMPS:
+            sent = clip(fallback(limits, timing, frame, c), limits[row + HARD_LO], limits[row + HARD_HI])
+    frame.out_sent[c] = sent
+    return reasons if asked else 0
+
+
+@jit
+def sound(limits, frame, c):
+    """0, or INTERNAL if what was last sent is not inside the hard bounds: memory was damaged; start from neutral."""
+    row = L_CHANNEL + c * CH_COLS
+    if limits[row + HARD_LO] <= frame.st_sent[c] <= limits[row + HARD_HI]:
+        return 0
+    frame.st_sent[c] = limits[row + NEUTRAL]
+    frame.st_rate[c] = 0.0
+    return _INTERNAL
+
+
+@jit
+def fallback(limits, timing, frame, c):
+    """The value that stands in for one that may not be used."""
+    row, row_i = L_CHANNEL + c * CH_COLS, T_CHANNEL + c * CHI_COLS
+    kind, measured = timing[row_i + FALLBACK], timing[row_i + MEASURED]
+    if kind == _MEASURED and measured >= 0 and frame.st_valid >> measured & 1:
+        return frame.in_value[measured]
+    if kind == _LAST or kind == _MEASURED:
+        return frame.st_sent[c]
+    return limits[row + NEUTRAL]
+
+
+@jit
+def _value(limits, timing, frame, row, row_i, column):
+    """A limit that is a constant or a table."""
+    table = timing[row_i + CHI_TABLE + column]
+    if table < 0:
+        return limits[row + column]
+    return look_up(limits, timing, frame, table)
+
+
+@jit
+def _rates(limits, timing, frame, row, row_i, flags, last, dt_s):
+    """(up, down): how far the value may move in dt_s, both >= 0."""
+    if flags & (HAS_TABLE | HAS_ZERO_RATES) == 0:
+        return limits[row + RATE_UP] * dt_s, limits[row + RATE_DOWN] * dt_s
+    up = _value(limits, timing, frame, row, row_i, RATE_UP) * dt_s
+    down = _value(limits, timing, frame, row, row_i, RATE_DOWN) * dt_s
+    if flags & HAS_ZERO_RATES:
+        away = _value(limits, timing, frame, row, row_i, RATE_AWAY) * dt_s
+        toward = _value(limits, timing, frame, row, row_i, RATE_TOWARD) * dt_s
+        if last >= 0.0:
+            up, down = min(up, away), min(down, _through_zero(last, away, toward))
+        else:
+            up, down = min(up, _through_zero(-last, away, toward)), min(down, away)
+    return up, down
+
+
+@jit
+def _through_zero(distance, away, toward):
+    """Furthest move from `distance` to and past zero: the share of time left after zero goes at the other rate."""
+    if toward <= distance:
+        return toward
+    return distance + away * (1.0 - distance / toward)
+
+
+@jit
+def _bounds(limits, timing, frame, row, row_i, flags):
+    """(lo, hi) by constant or table."""
+    if flags & HAS_TABLE == 0:
+        return limits[row + LO], limits[row + HI]
+    return (
+        _value(limits, timing, frame, row, row_i, LO),
+        _value(limits, timing, frame, row, row_i, HI),
+    )
+
+
+@jit
+def _opposed(limits, timing, frame, row, row_i, lo, hi):
+    """Bounds reduced by what the operator does against them; beyond the allowance each unit costs `gain` units.
+
+    Not valid = the operator may be doing anything: only zero is left. As in opendbc's driver torque check.
+    """
+    known, low, high = recent_extremes(timing, frame, timing[row_i + OPPOSE_SLOT])
+    if not known:
+        return 0.0, 0.0
+    allowance, gain = limits[row + OPPOSE_ALLOWANCE], limits[row + OPPOSE_GAIN]
+    return min(0.0, lo - gain * min(0.0, allowance - high)), max(0.0, hi + gain * min(0.0, allowance + low))
+
+
+@jit
+def _lead(limits, timing, frame, row, row_i, flags, last):
+    """Bounds around the recent measured extremes. Not measured = no movement, but towards zero where allowed."""
+    known, low, high = recent_extremes(timing, frame, timing[row_i + LEAD_SLOT])
+    error = limits[row + LEAD_ERROR]
+    if not known:
+        low, high, error = last, last, 0.0
+    low, high = low - error, high + error
+    if flags & LEAD_TOWARD_ZERO:
+        return min(low, 0.0), max(high, 0.0)
+    return low, high
+
+
+@jit
+def _degraded(limits, row, lo, hi):
+    """The bounds shrunk towards neutral."""
+    scale, neutral = limits[row + DEGRADED_SCALE], limits[row + NEUTRAL]
+    return neutral + (lo - neutral) * scale, neutral + (hi - neutral) * scale
+
+
+@jit
+def _jerk_limited(target, last, rate, jerk, dt_s):
+    """Next value on the way to `target`: the rate changes by at most jerk * dt and comes to rest at the target.
+
+    The largest rate from which constant braking still ends at the distance e is, in steps of dt,
+    (sqrt((j dt)^2 + 8 j e) - j dt) / 2; so the value does not swing past its target.
+    """
+    change = jerk * dt_s
+    if change <= 0.0:
+        return last
+    distance = abs(target - last)
+    speed = min(0.5 * (math.sqrt(change * change + 8.0 * jerk * distance) - change), distance / dt_s)
+    wanted = speed if target >= last else -speed
+    return last + clip(wanted, rate - change, rate + change) * dt_s

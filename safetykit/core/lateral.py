@@ -1,0 +1,85 @@
+"""Lateral acceleration and lateral jerk limits for steering, through a vehicle model.
+
+At speed v a path of curvature k gives the lateral acceleration v^2 k. For a steering angle d the single-track
+model at steady state gives k = tan(d / ratio) / (L (1 + K v^2)), with wheelbase L and understeer coefficient K
+(Rajamani, Vehicle Dynamics and Control, 2nd ed., ch. 3). The speed is the worst one the input may have if it is not valid.
+"""
+
+from __future__ import annotations
+
+import math
+
+from safetykit.core.interval import narrow, outside
+from safetykit.core.jit import jit
+from safetykit.core.layout import (
+    CHI_COLS,
+    GEOMETRY,
+    INPUT_COLS,
+    INPUT_HI,
+    INPUT_LO,
+    L_INPUT,
+    LATERAL_ACCEL,
+    LATERAL_JERK,
+    RATIO,
+    SPEED_INPUT,
+    SPEED_MIN,
+    T_CHANNEL,
+    TOLERANCE,
+    UNDERSTEER,
+    WHEELBASE,
+)
+from safetykit.core.vocabulary import Fault, Geometry
+
+_LATERAL = 1 << Fault.LATERAL
+_CURVATURE = int(Geometry.CURVATURE)
+_ANGLE_MAX = 1.5  # rad at the road wheel: beyond it tan() has no meaning for a vehicle
+
+
+@jit
+def limit(limits, timing, frame, c, row, dt_s, lo, hi):
+    """(lo, hi, reasons): [lo, hi] narrowed by lateral acceleration, then by lateral jerk from the value last sent.
+
+    `row` is the channel's offset in `limits`.
+    """
+    v = max(_speed(limits, timing, frame), limits[row + SPEED_MIN])
+    model = limits[row + WHEELBASE] * (1.0 + limits[row + UNDERSTEER] * v * v)
+    curved = timing[T_CHANNEL + c * CHI_COLS + GEOMETRY] == _CURVATURE
+    k_max = limits[row + LATERAL_ACCEL] / (v * v)
+    edge = _value(k_max, limits[row + RATIO], model, curved)
+    target, tolerance = frame.st_target[c], limits[row + TOLERANCE]
+    reasons = _LATERAL if outside(target, -edge, edge, tolerance) else 0
+    lo, hi = narrow(lo, hi, -edge, edge)
+    k_last = _curvature(frame.st_sent[c], limits[row + RATIO], model, curved)
+    dk = limits[row + LATERAL_JERK] / (v * v) * dt_s
+    low = _value(k_last - dk, limits[row + RATIO], model, curved)
+    high = _value(k_last + dk, limits[row + RATIO], model, curved)
+    if outside(target, low, high, tolerance):
+        reasons |= _LATERAL
+    lo, hi = narrow(lo, hi, low, high)
+    return lo, hi, reasons
+
+
+@jit
+def _speed(limits, timing, frame):
+    """Speed in m/s, never negative."""
+    i = timing[SPEED_INPUT]
+    if frame.st_valid >> i & 1:
+        return abs(frame.in_value[i])
+    row = L_INPUT + i * INPUT_COLS
+    return max(abs(limits[row + INPUT_LO]), abs(limits[row + INPUT_HI]))
+
+
+@jit
+def _value(curvature, ratio, model, curved):
+    """Channel value for a path curvature in 1/m."""
+    if curved:
+        return curvature
+    return ratio * math.atan(curvature * model)
+
+
+@jit
+def _curvature(value, ratio, model, curved):
+    """Path curvature in 1/m for a channel value."""
+    if curved:
+        return value
+    return math.tan(min(max(value / ratio, -_ANGLE_MAX), _ANGLE_MAX)) / model

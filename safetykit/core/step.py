@@ -1,0 +1,193 @@
+"""One tick of the guard: read it from top to bottom.
+
+inputs -> zones, conditions, permission, functions -> envelope of the ask -> plausibility -> breaker -> stop state
+machine -> RTA switch -> output. Each stage returns fault bits; the worst action the policy gives to any of them wins.
+"""
+
+from __future__ import annotations
+
+from safetykit.core import (
+    breaker,
+    cadence,
+    conditions,
+    crosscheck,
+    envelope,
+    functions,
+    inputs,
+    output,
+    permission,
+    recovery,
+    slew,
+    stop,
+    zones,
+)
+from safetykit.core.jit import jit
+from safetykit.core.layout import (
+    ALL_CHANNELS,
+    CADENCE_USED,
+    CH_COLS,
+    CHANNEL_COUNT,
+    CHI_COLS,
+    DT_MAX_NS,
+    L_CHANNEL,
+    NEUTRAL,
+    PERIOD_NS,
+    SLEW_SLOT,
+    T_CHANNEL,
+)
+from safetykit.core.vocabulary import Action, Fault, State
+
+_CLOCK, _OVERRIDDEN, _NOT_PERMITTED = 1 << Fault.CLOCK, 1 << Fault.OVERRIDDEN, 1 << Fault.NOT_PERMITTED
+_INTERNAL, _KNOWN = 1 << Fault.INTERNAL, (1 << len(Fault)) - 1
+_NO_USE = (1 << Fault.COMMAND_MISSING) | (1 << Fault.COMMAND_LATE) | (1 << Fault.COMMAND_STALE)
+_HOLD, _DEGRADE, _RECOVER = int(Action.HOLD), int(Action.DEGRADE), int(Action.RECOVER)
+_STANDBY, _ENGAGED = int(State.STANDBY), int(State.ENGAGED)
+_RECOVERY, _EMERGENCY = int(State.RECOVERY), int(State.EMERGENCY_STOP)
+_NS = 1e-9
+
+
+@jit
+def start(limits, timing, frame):
+    """Puts a zeroed frame into its first state: BOOT, everything at neutral."""
+    for c in range(timing[CHANNEL_COUNT]):
+        neutral = limits[L_CHANNEL + c * CH_COLS + NEUTRAL]
+        frame.st_sent[c] = frame.out_sent[c] = neutral
+        if timing[T_CHANNEL + c * CHI_COLS + SLEW_SLOT] >= 0:
+            slew.start(timing, frame, c, neutral)
+
+
+@jit
+def step(limits, timing, frame):
+    """One tick. Reads the frame's in_ fields, updates st_, writes out_. Bounded work, no allocation, never raises.
+
+    `limits` float64 (LIMITS_SIZE,) and `timing` int64 (TIMING_SIZE,) come from a compiled policy and are read-only.
+    """
+    dt_s, faults = _begin(limits, timing, frame)
+    faults |= inputs.check_command(timing, frame)
+    faults |= inputs.check_sources(limits, timing, frame)
+    faults |= zones.check(limits, timing, frame)
+    conditions.evaluate(limits, timing, frame)
+    taken, withdrawn = permission.overridden(timing, frame)
+    faults |= functions.decide(timing, frame)
+    engaged = frame.st_state == _ENGAGED
+    faults |= crosscheck.follows(limits, timing, frame, engaged)
+    if engaged:
+        faults |= _limit_ask(limits, timing, frame, dt_s, taken)
+        faults |= breaker.count(timing, frame, faults)
+    else:
+        cadence.release(frame)
+        faults |= breaker.open_faults(frame)
+    reset, why = stop.reset_asked(timing, frame)
+    action = stop.worst_action(timing, faults)
+    if reset:
+        reset, why, action = _reset(timing, frame, faults, action)
+    faults |= why
+    state = _next_state(timing, frame, action, taken, withdrawn, reset)
+    frame.out_action = _switch(limits, timing, frame, dt_s, action, state, engaged)
+    if state <= _STANDBY and faults & _NO_USE == 0:
+        faults |= _NOT_PERMITTED
+    frame.out_faults = faults | output.commit(limits, timing, frame, dt_s)
+    frame.out_power = output.power(timing, frame, state)
+    frame.out_request_bits = frame.st_request_sent if state == _ENGAGED else 0
+
+
+@jit
+def _begin(limits, timing, frame):
+    """(dt in s, faults): time since the last tick, capped; what was last sent is sound."""
+    dt_ns, faults = frame.in_now_ns - frame.st_now_ns, 0
+    if frame.st_started == 0:
+        frame.st_started = 1
+        frame.st_function_seq, frame.st_reset_seq = frame.in_function_seq, frame.in_reset_seq
+        dt_ns = timing[PERIOD_NS]
+    elif dt_ns < 0 or dt_ns > timing[DT_MAX_NS]:
+        faults |= _CLOCK if dt_ns < 0 else 0
+        dt_ns = min(max(dt_ns, 0), timing[DT_MAX_NS])
+    frame.st_now_ns = frame.in_now_ns
+    frame.out_seq += 1
+    faults |= frame.in_faults & _KNOWN
+    if frame.in_faults & ~_KNOWN:
+        faults |= _INTERNAL
+    for c in range(timing[CHANNEL_COUNT]):
+        faults |= envelope.sound(limits, frame, c)
+    return dt_ns * _NS, faults
+
+
+@jit
+def _limit_ask(limits, timing, frame, dt_s, taken):
+    """The envelope of what was asked; channels that an operator input took go to neutral."""
+    asked = timing[ALL_CHANNELS] & ~taken
+    for c in range(timing[CHANNEL_COUNT]):
+        if asked >> c & 1:
+            frame.st_target[c] = frame.st_ask[c]
+        else:
+            frame.st_target[c] = limits[L_CHANNEL + c * CH_COLS + NEUTRAL]
+    faults = _OVERRIDDEN if taken else 0
+    broken = 0
+    if timing[CADENCE_USED]:
+        broken = cadence.check(limits, timing, frame)
+    faults |= output.limit_all(limits, timing, frame, dt_s, asked & ~broken)
+    if taken | broken:
+        for c in range(timing[CHANNEL_COUNT]):
+            if taken >> c & 1:
+                frame.out_reason[c] |= _OVERRIDDEN
+            if broken >> c & 1:
+                frame.out_reason[c] |= cadence.REASON
+                faults |= cadence.REASON
+    return faults
+
+
+@jit
+def _reset(timing, frame, faults, action):
+    """(granted, why not, action) of a reset: refused while anything but an open breaker still asks for a stop.
+
+    Granted, it closes the breakers and ends the degraded envelope, and the action is judged anew.
+    """
+    without = stop.worst_action(timing, faults & ~breaker.open_faults(frame))
+    if without > _RECOVER:
+        return False, stop.RESET_REFUSED, action
+    breaker.close(timing, frame)
+    frame.st_degraded = 0
+    return True, 0, without
+
+
+@jit
+def _next_state(timing, frame, action, taken, withdrawn, reset):
+    """Condition bits of this tick, and the state they lead to."""
+    bits = stop.action_bits(action)
+    if frame.in_selftest_ok == 1:
+        bits |= stop.SELFTEST_OK
+    if withdrawn:
+        bits |= stop.WITHDRAWN
+    if reset:
+        bits |= stop.RESET
+    before = frame.st_state
+    live = taken & ~frame.st_inhibit
+    if permission.engage_edge(timing, frame) and action < _HOLD and live == 0 and before == _STANDBY:
+        bits |= stop.ENGAGE
+        frame.st_inhibit = 0
+    if before == _RECOVERY and recovery.finished(timing, frame):
+        bits |= stop.RECOVERED
+    after = stop.advance(frame, bits)
+    if after == _RECOVERY and before != _RECOVERY:
+        recovery.start(frame)
+    return after
+
+
+@jit
+def _switch(limits, timing, frame, dt_s, action, state, engaged):
+    """The RTA switch: leaves the chosen values in out_sent, returns the action that was really taken.
+
+    In ENGAGED the envelope of the ask is already in out_sent, unless this tick only began it.
+    """
+    if state == _ENGAGED and engaged:
+        if action == _DEGRADE:
+            frame.st_degraded = 1  # the smaller envelope counts from the next tick until a reset
+        if action != _HOLD:
+            return action
+        output.hold_targets(limits, timing, frame)
+    else:
+        output.override_targets(limits, timing, frame, state)
+    output.limit_all(limits, timing, frame, dt_s, 0)
+    if state == _EMERGENCY:
+        output.emergency_jumps(limits, timing, frame)
+    return _HOLD if state <= _ENGAGED else state + 1  # RECOVERY.. -> RECOVER..: the same order, one apart
