@@ -19,8 +19,10 @@ from typing import Any
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
+
+INTERPRETED = bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 
 Words = np.ndarray[Any, np.dtype[np.int64]]
 _WORD_BYTES = 8
@@ -40,7 +42,7 @@ def _pointer(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """Address of ``array[index]`` without wrap-around or bounds check."""
     array = context.make_array(signature.args[0])(context, builder, args[0])
     index = context.cast(builder, args[1], signature.args[1], types.intp)
-    return cgutils.gep(builder, array.data, index)
+    return builder.gep(array.data, [index])
 
 
 def _loader(name: str, ordering: str) -> Any:
@@ -142,7 +144,7 @@ fence_release: Any
 fetch_add: Any
 address: Any
 
-if numba.config.DISABLE_JIT:
+if INTERPRETED:
     load = load_acquire = _plain_load
     store = store_release = _plain_store
     fence_acquire = fence_release = _plain_fence

@@ -55,13 +55,15 @@ def pull(ring: Words, first: int, count: int, out: Words) -> int:
             out[frame * FRAME_WORDS + word] = load(ring, base + word)
     fence_acquire()
     oldest = load(ring, HEAD_AT) - slots + 1  # the slot of `head` itself may be half written
-    return min(max(oldest - first, 0), count)
+    overwritten: int = min(max(oldest - first, 0), count)
+    return overwritten
 
 
 @jit
 def head_of(ring: Words) -> int:
     """Number of frames ever written."""
-    return load_acquire(ring, HEAD_AT)
+    head: int = load_acquire(ring, HEAD_AT)
+    return head
 
 
 class Ring:
