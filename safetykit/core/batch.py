@@ -1,0 +1,53 @@
+"""Many ticks in one compiled call: the very same `step`, for simulation, replay of tables and tests."""
+
+from __future__ import annotations
+
+from safetykit.core.jit import jit
+from safetykit.core.layout import CHANNEL_COUNT, INPUT_COUNT, SOURCE_COUNT, STATUS_OK
+from safetykit.core.step import step
+
+
+@jit
+def feed(timing, frame, now_ns, stamp_ns, commands, values, row):
+    """Puts row `row` of the tables into the frame: inputs stamped now, the command with its stamp.
+
+    A stamp that repeats the previous row's is no new publication: the last command ages.
+    """
+    frame.in_now_ns = now_ns
+    for i in range(timing[INPUT_COUNT]):
+        frame.in_value[i] = values[row, i]
+    for s in range(timing[SOURCE_COUNT]):
+        frame.in_source_status[s] = STATUS_OK
+        frame.in_source_stamp_ns[s] = now_ns
+    if frame.in_command_status == STATUS_OK and stamp_ns == frame.in_command_stamp_ns:
+        return
+    channels = timing[CHANNEL_COUNT]
+    for c in range(channels):
+        frame.in_ask[c] = commands[row, c]
+    frame.in_command_status = STATUS_OK
+    frame.in_command_published += 1
+    frame.in_command_seq += 1
+    frame.in_command_stamp_ns = stamp_ns
+    frame.in_command_count = channels
+    frame.in_request_bits = -1
+
+
+@jit
+def run(limits, timing, frame, now_ns, stamps_ns, commands, values, faults, results):
+    """Steps through all rows.
+
+    now_ns, stamps_ns, faults: int64 (T,); commands: float64 (T, C); values: float64 (T, K).
+    results: (sent float64 (T, C), reason int64 (T, C), words int64 (T, 4): action, faults, state, power), written.
+    """
+    sent, reason, words = results
+    for row in range(len(now_ns)):
+        feed(timing, frame, now_ns[row], stamps_ns[row], commands, values, row)
+        frame.in_faults = faults[row]
+        step(limits, timing, frame)
+        for c in range(timing[CHANNEL_COUNT]):
+            sent[row, c] = frame.out_sent[c]
+            reason[row, c] = frame.out_reason[c]
+        words[row, 0] = frame.out_action
+        words[row, 1] = frame.out_faults
+        words[row, 2] = frame.st_state
+        words[row, 3] = frame.out_power
