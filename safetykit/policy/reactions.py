@@ -1,0 +1,71 @@
+"""What the guard does about each fault: the default, and the mildest reaction that a policy may choose.
+
+Why the floors are where they are:
+
+* A value that was limited is at least CLAMP; a command that cannot be trusted is at least HOLD.
+* Without fresh commands, trusted inputs, a known position or a loop on time nobody drives: at least RECOVER.
+* A stop asked for by a person or a device is a stop. A state that cannot be is treated as the worst.
+* ``FIXED`` faults are reports of something already refused or withdrawn; the refusal is the reaction.
+"""
+
+from __future__ import annotations
+
+from safetykit.core.vocabulary import Action, Fault
+
+A = Action
+F = Fault
+
+# fault: (default, floor)
+_TABLE: dict[Fault, tuple[Action, Action]] = {
+    F.COMMAND_MISSING: (A.HOLD, A.HOLD),
+    F.COMMAND_LATE: (A.HOLD, A.PASS),
+    F.COMMAND_STALE: (A.RECOVER, A.RECOVER),
+    F.COMMAND_FUTURE: (A.HOLD, A.HOLD),
+    F.COMMAND_NONFINITE: (A.HOLD, A.HOLD),
+    F.COMMAND_SIZE: (A.HOLD, A.HOLD),
+    F.COMMAND_REPEATED: (A.HOLD, A.HOLD),
+    F.COMMAND_REORDERED: (A.HOLD, A.HOLD),
+    F.COMMAND_LOST: (A.PASS, A.PASS),
+    F.COMMAND_TORN: (A.HOLD, A.HOLD),
+    F.INPUT_STALE: (A.RECOVER, A.RECOVER),
+    F.INPUT_FUTURE: (A.RECOVER, A.RECOVER),
+    F.INPUT_INVALID: (A.RECOVER, A.RECOVER),
+    F.INPUT_TORN: (A.RECOVER, A.RECOVER),
+    F.BOUND: (A.CLAMP, A.CLAMP),
+    F.RATE: (A.CLAMP, A.CLAMP),
+    F.JERK: (A.CLAMP, A.CLAMP),
+    F.SLEW: (A.CLAMP, A.CLAMP),
+    F.LEAD: (A.CLAMP, A.CLAMP),
+    F.OPPOSED: (A.CLAMP, A.CLAMP),
+    F.LATERAL: (A.CLAMP, A.CLAMP),
+    F.NORM: (A.CLAMP, A.CLAMP),
+    F.REQUEST_CADENCE: (A.CLAMP, A.CLAMP),
+    F.REJECTED: (A.CLAMP, A.CLAMP),
+    F.DEGRADED: (A.CLAMP, A.CLAMP),
+    F.NOT_PERMITTED: (A.PASS, A.PASS),
+    F.OVERRIDDEN: (A.PASS, A.PASS),
+    F.FUNCTION_REFUSED: (A.PASS, A.PASS),
+    F.FUNCTION_UNKNOWN: (A.PASS, A.PASS),
+    F.ZONE: (A.RECOVER, A.RECOVER),
+    F.NOT_FOLLOWING: (A.RECOVER, A.DEGRADE),
+    F.BREAKER_0: (A.RECOVER, A.DEGRADE),
+    F.BREAKER_1: (A.RECOVER, A.DEGRADE),
+    F.BREAKER_2: (A.RECOVER, A.DEGRADE),
+    F.BREAKER_3: (A.RECOVER, A.DEGRADE),
+    F.STOP_REQUEST: (A.PROTECTIVE_STOP, A.PROTECTIVE_STOP),
+    F.STOP_BUTTON: (A.EMERGENCY_STOP, A.EMERGENCY_STOP),
+    F.DEADLINE: (A.RECOVER, A.RECOVER),
+    F.SELFTEST: (A.PROTECTIVE_STOP, A.PROTECTIVE_STOP),
+    F.CLOCK: (A.PROTECTIVE_STOP, A.RECOVER),
+    F.INTERNAL: (A.EMERGENCY_STOP, A.EMERGENCY_STOP),
+    F.BLACKBOX: (A.PASS, A.PASS),
+    F.SENDER: (A.PASS, A.PASS),
+    F.RESET_REFUSED: (A.PASS, A.PASS),
+}
+
+DEFAULT: dict[Fault, Action] = {fault: default for fault, (default, _) in _TABLE.items()}
+FLOOR: dict[Fault, Action] = {fault: floor for fault, (_, floor) in _TABLE.items()}
+FIXED: frozenset[Fault] = frozenset({F.NOT_PERMITTED, F.OVERRIDDEN, F.RESET_REFUSED})
+BREAKERS: tuple[Fault, ...] = (F.BREAKER_0, F.BREAKER_1, F.BREAKER_2, F.BREAKER_3)
+# Not counted by a breaker: breakers themselves, and what ends the drive at the first occurrence.
+UNCOUNTED: frozenset[Fault] = frozenset({*BREAKERS, F.STOP_REQUEST, F.STOP_BUTTON, F.SELFTEST, F.INTERNAL})
