@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from safetykit.core.jit import jit
-from safetykit.core.layout import CHANNEL_COUNT, INPUT_COUNT, SOURCE_COUNT, STATUS_OK
+from safetykit.core.layout import CHANNEL_COUNT, INPUT_COUNT, SOURCE_COUNT, STATUS_OK, Frame, Limits, Timing
 from safetykit.core.step import step
 
 
 @jit
-def feed(timing, frame, now_ns, stamp_ns, commands, values, row):
+def feed(timing: Timing, frame: Frame, now_ns: int, stamp_ns: int, commands: Limits, values: Limits, row: int) -> None:
     """Puts row `row` of the tables into the frame: inputs stamped now, the command with its stamp.
 
     A stamp that repeats the previous row's is no new publication: the last command ages.
@@ -33,12 +33,22 @@ def feed(timing, frame, now_ns, stamp_ns, commands, values, row):
 
 
 @jit
-def run(limits, timing, frame, now_ns, stamps_ns, commands, values, faults, results):
+def run(
+    limits: Limits,
+    timing: Timing,
+    frame: Frame,
+    times: tuple[Timing, Timing, Timing],
+    tables: tuple[Limits, Limits],
+    results: tuple[Limits, Timing, Timing],
+) -> None:
     """Steps through all rows.
 
-    now_ns, stamps_ns, faults: int64 (T,); commands: float64 (T, C); values: float64 (T, K).
-    results: (sent float64 (T, C), reason int64 (T, C), words int64 (T, 4): action, faults, state, power), written.
+    times: (now ns, command stamps ns, fault bits seen outside), int64 (T,). tables: (commands float64 (T, C), inputs
+    float64 (T, K)). results, written: (sent float64 (T, C), reason int64 (T, C), words int64 (T, 4): action,
+    faults, state, power).
     """
+    now_ns, stamps_ns, faults = times
+    commands, values = tables
     sent, reason, words = results
     for row in range(len(now_ns)):
         feed(timing, frame, now_ns[row], stamps_ns[row], commands, values, row)

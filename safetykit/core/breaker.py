@@ -7,7 +7,16 @@ action holds, whatever the commands are now.
 from __future__ import annotations
 
 from safetykit.core.jit import jit
-from safetykit.core.layout import BREAKER_COLS, BREAKER_COUNT, BREAKER_K, BREAKER_MASK, BREAKER_WINDOW_NS, T_BREAKER
+from safetykit.core.layout import (
+    BREAKER_COLS,
+    BREAKER_COUNT,
+    BREAKER_K,
+    BREAKER_MASK,
+    BREAKER_WINDOW_NS,
+    T_BREAKER,
+    Frame,
+    Timing,
+)
 from safetykit.core.vocabulary import Fault
 
 _BREAKER_0 = int(Fault.BREAKER_0)
@@ -15,7 +24,7 @@ _COUNT_MAX = 2**62
 
 
 @jit
-def count(timing, frame, faults):
+def count(timing: Timing, frame: Frame, faults: int) -> int:
     """Counts a tick with any of a breaker's faults as one violation; returns the bits of the open breakers."""
     for i in range(timing[BREAKER_COUNT]):
         row = T_BREAKER + i * BREAKER_COLS
@@ -34,13 +43,13 @@ def count(timing, frame, faults):
 
 
 @jit
-def open_faults(frame):
+def open_faults(frame: Frame) -> int:
     """Fault bits of the open breakers."""
     return frame.st_breaker << _BREAKER_0
 
 
 @jit
-def close(timing, frame):
+def close(timing: Timing, frame: Frame) -> None:
     """All breakers closed, counts forgotten: part of a granted reset."""
     frame.st_breaker = 0
     for i in range(timing[BREAKER_COUNT]):

@@ -19,6 +19,9 @@ from safetykit.core.layout import (
     REQUEST_UP_NS,
     T_CHANNEL,
     TOLERANCE,
+    Frame,
+    Limits,
+    Timing,
 )
 from safetykit.core.vocabulary import Fault
 
@@ -26,7 +29,7 @@ REASON = 1 << Fault.REQUEST_CADENCE
 
 
 @jit
-def check(limits, timing, frame):
+def check(limits: Limits, timing: Timing, frame: Frame) -> int:
     """Mask of channels that broke their cadence; their target becomes neutral. Updates the request bits' history."""
     broken = 0
     for c in range(timing[CHANNEL_COUNT]):
@@ -43,7 +46,7 @@ def check(limits, timing, frame):
 
 
 @jit
-def _kept(timing, frame, c, row):
+def _kept(timing: Timing, frame: Frame, c: int, row: int) -> bool:
     """True if the request is up, or may be down now. An early drop counts as used up."""
     now_ns, since_ns = frame.in_now_ns, frame.st_request_since_ns[c]
     asked, before = frame.st_request_ask >> c & 1, frame.st_request_sent >> c & 1
@@ -58,8 +61,6 @@ def _kept(timing, frame, c, row):
 
 
 @jit
-def release(frame):
+def release(frame: Frame) -> None:
     """No request leaves the guard; a later one starts anew."""
     frame.st_request_sent = 0
-
-

@@ -18,6 +18,9 @@ from safetykit.core.layout import (
     CONDITION_COUNT,
     L_COND,
     T_COND,
+    Frame,
+    Limits,
+    Timing,
 )
 from safetykit.core.vocabulary import ConditionKind
 from safetykit.core.zones import position_known
@@ -27,7 +30,7 @@ _INSIDE = int(ConditionKind.ZONE_INSIDE)
 
 
 @jit
-def evaluate(limits, timing, frame):
+def evaluate(limits: Limits, timing: Timing, frame: Frame) -> None:
     """Sets st_conditions (holding now), st_edges (rose in this tick) and st_low (validly false).
 
     An edge needs a valid false before the valid true: an input that is on at power-up, or comes back on after
@@ -50,13 +53,13 @@ def evaluate(limits, timing, frame):
             edges |= 1 << k
             frame.st_condition_since_ns[k] = frame.in_now_ns
         since_ns = frame.st_condition_since_ns[k]
-        if kind == _RANGE or 0 < since_ns and frame.in_now_ns - since_ns <= timing[row + COND_WITHIN_NS]:
+        if kind == _RANGE or (since_ns > 0 and frame.in_now_ns - since_ns <= timing[row + COND_WITHIN_NS]):
             holding |= 1 << k
     frame.st_conditions, frame.st_edges, frame.st_low = holding, edges, low
 
 
 @jit
-def _zone(timing, frame, kind, zone):
+def _zone(timing: Timing, frame: Frame, kind: int, zone: int) -> int:
     """1 if the zone condition holds; unknown position = 0 for both kinds."""
     if not position_known(timing, frame):
         return 0

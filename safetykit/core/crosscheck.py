@@ -14,6 +14,9 @@ from safetykit.core.layout import (
     L_CHANNEL,
     MEASURED,
     T_CHANNEL,
+    Frame,
+    Limits,
+    Timing,
 )
 from safetykit.core.vocabulary import Fault
 
@@ -21,7 +24,7 @@ _NOT_FOLLOWING = 1 << Fault.NOT_FOLLOWING
 
 
 @jit
-def follows(limits, timing, frame, engaged):
+def follows(limits: Limits, timing: Timing, frame: Frame, engaged: bool) -> int:
     """NOT_FOLLOWING if a measured response was further than the allowed error from what was sent, for too long.
 
     Counts only while engaged: else a person drives, who need not follow the guard.

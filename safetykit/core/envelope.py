@@ -47,6 +47,9 @@ from safetykit.core.layout import (
     SLEW_SLOT,
     T_CHANNEL,
     TOLERANCE,
+    Frame,
+    Limits,
+    Timing,
 )
 from safetykit.core.tables import look_up
 from safetykit.core.vocabulary import Fallback, Fault
@@ -58,7 +61,7 @@ _LAST, _MEASURED = int(Fallback.LAST), int(Fallback.MEASURED)
 
 
 @jit
-def limit(limits, timing, frame, c, dt_s, asked):
+def limit(limits: Limits, timing: Timing, frame: Frame, c: int, dt_s: float, asked: bool) -> int:
     """Writes out_sent[c]; returns the reasons, which count only where the target was `asked` for.
 
     A channel that rejects falls back when its ask breaks any limit; ramped, or at once if the policy says so.
@@ -107,7 +110,7 @@ def limit(limits, timing, frame, c, dt_s, asked):
 
 
 @jit
-def sound(limits, frame, c):
+def sound(limits: Limits, frame: Frame, c: int) -> int:
     """0, or INTERNAL if what was last sent is not inside the hard bounds: memory was damaged; start from neutral."""
     row = L_CHANNEL + c * CH_COLS
     if limits[row + HARD_LO] <= frame.st_sent[c] <= limits[row + HARD_HI]:
@@ -118,19 +121,19 @@ def sound(limits, frame, c):
 
 
 @jit
-def fallback(limits, timing, frame, c):
+def fallback(limits: Limits, timing: Timing, frame: Frame, c: int) -> float:
     """The value that stands in for one that may not be used."""
     row, row_i = L_CHANNEL + c * CH_COLS, T_CHANNEL + c * CHI_COLS
     kind, measured = timing[row_i + FALLBACK], timing[row_i + MEASURED]
     if kind == _MEASURED and measured >= 0 and frame.st_valid >> measured & 1:
         return frame.in_value[measured]
-    if kind == _LAST or kind == _MEASURED:
+    if kind in (_LAST, _MEASURED):
         return frame.st_sent[c]
     return limits[row + NEUTRAL]
 
 
 @jit
-def _value(limits, timing, frame, row, row_i, column):
+def _value(limits: Limits, timing: Timing, frame: Frame, row: int, row_i: int, column: int) -> float:
     """A limit that is a constant or a table."""
     table = timing[row_i + CHI_TABLE + column]
     if table < 0:
@@ -139,7 +142,9 @@ def _value(limits, timing, frame, row, row_i, column):
 
 
 @jit
-def _rates(limits, timing, frame, row, row_i, flags, last, dt_s):
+def _rates(
+    limits: Limits, timing: Timing, frame: Frame, row: int, row_i: int, flags: int, last: float, dt_s: float
+) -> tuple[float, float]:
     """(up, down): how far the value may move in dt_s, both >= 0."""
     if flags & (HAS_TABLE | HAS_ZERO_RATES) == 0:
         return limits[row + RATE_UP] * dt_s, limits[row + RATE_DOWN] * dt_s
@@ -156,7 +161,7 @@ def _rates(limits, timing, frame, row, row_i, flags, last, dt_s):
 
 
 @jit
-def _through_zero(distance, away, toward):
+def _through_zero(distance: float, away: float, toward: float) -> float:
     """Furthest move from `distance` to and past zero: the share of time left after zero goes at the other rate."""
     if toward <= distance:
         return toward
@@ -164,7 +169,7 @@ def _through_zero(distance, away, toward):
 
 
 @jit
-def _bounds(limits, timing, frame, row, row_i, flags):
+def _bounds(limits: Limits, timing: Timing, frame: Frame, row: int, row_i: int, flags: int) -> tuple[float, float]:
     """(lo, hi) by constant or table."""
     if flags & HAS_TABLE == 0:
         return limits[row + LO], limits[row + HI]
@@ -175,7 +180,9 @@ def _bounds(limits, timing, frame, row, row_i, flags):
 
 
 @jit
-def _opposed(limits, timing, frame, row, row_i, lo, hi):
+def _opposed(
+    limits: Limits, timing: Timing, frame: Frame, row: int, row_i: int, lo: float, hi: float
+) -> tuple[float, float]:
     """Bounds reduced by what the operator does against them; beyond the allowance each unit costs `gain` units.
 
     Not valid = the operator may be doing anything: only zero is left. As in opendbc's driver torque check.
@@ -188,7 +195,9 @@ def _opposed(limits, timing, frame, row, row_i, lo, hi):
 
 
 @jit
-def _lead(limits, timing, frame, row, row_i, flags, last):
+def _lead(
+    limits: Limits, timing: Timing, frame: Frame, row: int, row_i: int, flags: int, last: float
+) -> tuple[float, float]:
     """Bounds around the recent measured extremes. Not measured = no movement, but towards zero where allowed."""
     known, low, high = recent_extremes(timing, frame, timing[row_i + LEAD_SLOT])
     error = limits[row + LEAD_ERROR]
@@ -201,14 +210,14 @@ def _lead(limits, timing, frame, row, row_i, flags, last):
 
 
 @jit
-def _degraded(limits, row, lo, hi):
+def _degraded(limits: Limits, row: int, lo: float, hi: float) -> tuple[float, float]:
     """The bounds shrunk towards neutral."""
     scale, neutral = limits[row + DEGRADED_SCALE], limits[row + NEUTRAL]
     return neutral + (lo - neutral) * scale, neutral + (hi - neutral) * scale
 
 
 @jit
-def _jerk_limited(target, last, rate, jerk, dt_s):
+def _jerk_limited(target: float, last: float, rate: float, jerk: float, dt_s: float) -> float:
     """Next value on the way to `target`: the rate changes by at most jerk * dt and comes to rest at the target.
 
     The largest rate from which constant braking still ends at the distance e is, in steps of dt,

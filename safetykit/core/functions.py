@@ -1,9 +1,17 @@
-"""The function allow-list: take-off, land, arm, payload release, mode changes and whatever else can be asked by name."""
+"""The function allow-list: take-off, land, arm, payload release, mode changes and whatever else has a name."""
 
 from __future__ import annotations
 
 from safetykit.core.jit import jit
-from safetykit.core.layout import FUNCTION_COLS, FUNCTION_COUNT, FUNCTION_MASK, FUNCTION_NEVER, T_FUNCTION
+from safetykit.core.layout import (
+    FUNCTION_COLS,
+    FUNCTION_COUNT,
+    FUNCTION_MASK,
+    FUNCTION_NEVER,
+    T_FUNCTION,
+    Frame,
+    Timing,
+)
 from safetykit.core.vocabulary import Fault, State
 
 _REFUSED, _UNKNOWN = 1 << Fault.FUNCTION_REFUSED, 1 << Fault.FUNCTION_UNKNOWN
@@ -11,7 +19,7 @@ _STANDBY, _RECOVERY = int(State.STANDBY), int(State.RECOVERY)
 
 
 @jit
-def decide(timing, frame):
+def decide(timing: Timing, frame: Frame) -> int:
     """Grants or refuses a new request, once. Nothing is granted in BOOT or in a latched stop."""
     frame.out_function, frame.out_function_refused = 0, 0
     if frame.in_function_seq == frame.st_function_seq:

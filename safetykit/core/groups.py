@@ -25,6 +25,9 @@ from safetykit.core.layout import (
     NORM_RATE,
     T_GROUP,
     TOLERANCE,
+    Frame,
+    Limits,
+    Timing,
 )
 from safetykit.core.tables import look_up
 from safetykit.core.vocabulary import Fault
@@ -34,7 +37,7 @@ _SLACK = 1.0 + 1e-12  # of a norm, against float noise
 
 
 @jit
-def shorten(limits, timing, frame, g):
+def shorten(limits: Limits, timing: Timing, frame: Frame, g: int) -> int:
     """Scales the group's targets into the ball and the hard bounds, keeping direction; returns the reasons."""
     row, n = T_GROUP + g * GROUP_COLS_I, timing[T_GROUP + g * GROUP_COLS_I + GROUP_N]
     reasons = 0
@@ -61,7 +64,7 @@ def shorten(limits, timing, frame, g):
 
 
 @jit
-def straighten(limits, timing, frame, g, dt_s):
+def straighten(limits: Limits, timing: Timing, frame: Frame, g: int, dt_s: float) -> int:
     """Makes the group's move a straight one: the share of it that all channels, and the norm of the rate, allow.
 
     Returns RATE if the norm of the rate cut it short.
@@ -88,7 +91,7 @@ def straighten(limits, timing, frame, g, dt_s):
 
 
 @jit
-def enforce(limits, timing, frame, g):
+def enforce(limits: Limits, timing: Timing, frame: Frame, g: int) -> None:
     """Last word of the norm: a move that left the ball (a jerk limit or a forced move) ends at its surface."""
     row, n = T_GROUP + g * GROUP_COLS_I, timing[T_GROUP + g * GROUP_COLS_I + GROUP_N]
     longest = _norm(limits, timing, frame, g)
@@ -107,7 +110,7 @@ def enforce(limits, timing, frame, g):
 
 
 @jit
-def _pull_back(timing, frame, row, n, share):
+def _pull_back(timing: Timing, frame: Frame, row: int, n: int, share: float) -> None:
     """Only `share` of the move from what was last sent."""
     for k in range(n):
         c = timing[row + GROUP_CHANNEL + k]
@@ -115,7 +118,7 @@ def _pull_back(timing, frame, row, n, share):
 
 
 @jit
-def _norm(limits, timing, frame, g):
+def _norm(limits: Limits, timing: Timing, frame: Frame, g: int) -> float:
     """The longest vector allowed now."""
     table = timing[T_GROUP + g * GROUP_COLS_I + GROUP_TABLE]
     if table < 0:
@@ -124,7 +127,7 @@ def _norm(limits, timing, frame, g):
 
 
 @jit
-def _length(timing, values, row, n):
+def _length(timing: Timing, values: Limits, row: int, n: int) -> float:
     """Euclidean length, scaled by the largest component so that no finite vector overflows on the way."""
     largest, total = 0.0, 0.0
     for k in range(n):

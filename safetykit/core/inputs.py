@@ -35,6 +35,9 @@ from safetykit.core.layout import (
     T_INPUT,
     T_SAMPLE,
     T_SOURCE,
+    Frame,
+    Limits,
+    Timing,
 )
 from safetykit.core.vocabulary import Fault, State
 
@@ -49,7 +52,7 @@ _COUNT_MAX = 2**62  # counters stop here: an int64 wraps silently in compiled co
 
 
 @jit
-def check_command(timing, frame):
+def check_command(timing: Timing, frame: Frame) -> int:
     """Faults of the command; a good new publication is copied to st_ask."""
     faults = 0
     status = frame.in_command_status
@@ -75,7 +78,7 @@ def check_command(timing, frame):
 
 
 @jit
-def _judge(timing, frame):
+def _judge(timing: Timing, frame: Frame) -> int:
     """Fault bits of a new publication. Only COMMAND_LOST lets it be used."""
     faults = 0
     channels = timing[CHANNEL_COUNT]
@@ -99,7 +102,7 @@ def _judge(timing, frame):
 
 
 @jit
-def _judge_sequence(timing, frame):
+def _judge_sequence(timing: Timing, frame: Frame) -> int:
     """Repeated, reordered, lost. A sender may start a new count only while the guard is not engaged."""
     ahead = frame.in_command_seq - frame.st_command_seq
     if frame.st_state != _ENGAGED and ahead != 0:
@@ -114,7 +117,7 @@ def _judge_sequence(timing, frame):
 
 
 @jit
-def _accept(timing, frame):
+def _accept(timing: Timing, frame: Frame) -> None:
     """The new publication becomes the command."""
     for c in range(timing[CHANNEL_COUNT]):
         frame.st_ask[c] = frame.in_ask[c]
@@ -125,7 +128,7 @@ def _accept(timing, frame):
 
 
 @jit
-def check_sources(limits, timing, frame):
+def check_sources(limits: Limits, timing: Timing, frame: Frame) -> int:
     """Faults of the needed sources; sets one bit of st_valid per usable input."""
     faults, fresh, needed = 0, 0, 0
     for s in range(timing[SOURCE_COUNT]):
@@ -153,7 +156,7 @@ def check_sources(limits, timing, frame):
 
 
 @jit
-def _judge_source(timing, frame, s):
+def _judge_source(timing: Timing, frame: Frame, s: int) -> int:
     """Two-sided age of one source. A torn read keeps the last good copy, which then ages."""
     if frame.in_source_status[s] == STATUS_NEVER:
         return _INPUT_STALE
@@ -170,7 +173,7 @@ def _judge_source(timing, frame, s):
 
 
 @jit
-def _sample(timing, frame):
+def _sample(timing: Timing, frame: Frame) -> None:
     """New valid samples go into the ring that keeps recent extremes; one per new stamp, not per tick."""
     for slot in range(timing[SAMPLE_COUNT]):
         row = T_SAMPLE + slot * SAMPLE_COLS
@@ -184,7 +187,7 @@ def _sample(timing, frame):
 
 
 @jit
-def recent_extremes(timing, frame, slot):
+def recent_extremes(timing: Timing, frame: Frame, slot: int) -> tuple[bool, float, float]:
     """(known, min, max) of the slot's recent samples; known is False if the input is not valid now."""
     row = T_SAMPLE + slot * SAMPLE_COLS
     count = frame.st_sample_count[slot]
@@ -195,5 +198,3 @@ def recent_extremes(timing, frame, slot):
         low = min(low, frame.st_sample[slot, k])
         high = max(high, frame.st_sample[slot, k])
     return True, low, high
-
-

@@ -6,19 +6,19 @@ from safetykit.core.jit import jit
 
 
 @jit
-def clip(value, lo, hi):
+def clip(value: float, lo: float, hi: float) -> float:
     """`value` moved into [lo, hi]. Callers have tested it finite: min and max keep a NaN."""
     return min(max(value, lo), hi)
 
 
 @jit
-def outside(value, lo, hi, tolerance):
+def outside(value: float, lo: float, hi: float, tolerance: float) -> bool:
     """True if `value` lies beyond [lo, hi] by more than `tolerance`."""
     return value < lo - tolerance or value > hi + tolerance
 
 
 @jit
-def narrow(lo, hi, a, b):
+def narrow(lo: float, hi: float, a: float, b: float) -> tuple[float, float]:
     """[lo, hi] narrowed to [a, b]; where they do not meet, the point of [lo, hi] nearest to [a, b].
 
     So a later limit can never undo an earlier one, and the window is never empty: the order of the calls is

@@ -57,10 +57,10 @@ _CACHE_FOLDER = _cache_folder()
 
 def jit(function: F) -> F:
     """Compile `function` with the core's options; with ``NUMBA_DISABLE_JIT=1`` it stays Python."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = _CACHE_FOLDER
+    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = _CACHE_FOLDER  # type: ignore[attr-defined]
     try:
         compiled: F = numba.njit(**OPTIONS)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
     return compiled

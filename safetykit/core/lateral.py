@@ -2,7 +2,8 @@
 
 At speed v a path of curvature k gives the lateral acceleration v^2 k. For a steering angle d the single-track
 model at steady state gives k = tan(d / ratio) / (L (1 + K v^2)), with wheelbase L and understeer coefficient K
-(Rajamani, Vehicle Dynamics and Control, 2nd ed., ch. 3). The speed is the worst one the input may have if it is not valid.
+(Rajamani, Vehicle Dynamics and Control, 2nd ed., ch. 3). If the speed input is not valid, the worst speed it may
+have counts.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from safetykit.core.layout import (
     TOLERANCE,
     UNDERSTEER,
     WHEELBASE,
+    Frame,
+    Limits,
+    Timing,
 )
 from safetykit.core.vocabulary import Fault, Geometry
 
@@ -36,7 +40,9 @@ _ANGLE_MAX = 1.5  # rad at the road wheel: beyond it tan() has no meaning for a 
 
 
 @jit
-def limit(limits, timing, frame, c, row, dt_s, lo, hi):
+def limit(
+    limits: Limits, timing: Timing, frame: Frame, c: int, row: int, dt_s: float, lo: float, hi: float
+) -> tuple[float, float, int]:
     """(lo, hi, reasons): [lo, hi] narrowed by lateral acceleration, then by lateral jerk from the value last sent.
 
     `row` is the channel's offset in `limits`.
@@ -60,7 +66,7 @@ def limit(limits, timing, frame, c, row, dt_s, lo, hi):
 
 
 @jit
-def _speed(limits, timing, frame):
+def _speed(limits: Limits, timing: Timing, frame: Frame) -> float:
     """Speed in m/s, never negative."""
     i = timing[SPEED_INPUT]
     if frame.st_valid >> i & 1:
@@ -70,7 +76,7 @@ def _speed(limits, timing, frame):
 
 
 @jit
-def _value(curvature, ratio, model, curved):
+def _value(curvature: float, ratio: float, model: float, curved: bool) -> float:
     """Channel value for a path curvature in 1/m."""
     if curved:
         return curvature
@@ -78,7 +84,7 @@ def _value(curvature, ratio, model, curved):
 
 
 @jit
-def _curvature(value, ratio, model, curved):
+def _curvature(value: float, ratio: float, model: float, curved: bool) -> float:
     """Path curvature in 1/m for a channel value."""
     if curved:
         return value

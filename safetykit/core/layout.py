@@ -9,9 +9,17 @@ numba rejects writes to these at compile time, while it silently writes through 
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numpy as np
+import numpy.typing as npt
 
 from safetykit.core import bounds as b
+from safetykit.core.vocabulary import Action
+
+Limits: TypeAlias = npt.NDArray[np.float64]
+Timing: TypeAlias = npt.NDArray[np.int64]
+Frame: TypeAlias = Any  # np.void in compiled code, np.record interpreted: fields as attributes
 
 LAYOUT_VERSION = 1
 UNLIMITED = 1e300  # finite on purpose: UNLIMITED * 0 is 0, inf * 0 is NaN
@@ -198,7 +206,7 @@ SAMPLE_INPUT, SAMPLE_DEPTH, SAMPLE_COLS = 0, 1, 2
 _TIMING = _offsets(
     0,
     ("HEAD", HEAD_COLS),
-    ("ACTION", b.FAULTS_MAX),  # action per fault bit
+    ("ACTION", len(Action)),  # mask of the faults that lead to each action
     ("CHANNEL", b.CHANNELS_MAX * CHI_COLS),
     ("TABLE", b.TABLES_MAX * TABLE_COLS_I),
     ("INPUT", b.INPUTS_MAX * INPUT_COLS_I),
@@ -231,6 +239,6 @@ EMERGENCY_JUMPS = 1 << 8  # EMERGENCY_STOP sends its value at once
 LEAD_TOWARD_ZERO = 1 << 9  # moving towards zero is always allowed, whatever is measured
 
 
-def new_frames(count: int = 1) -> np.ndarray:
+def new_frames(count: int = 1) -> npt.NDArray[np.void]:
     """Zeroed frames, shape ``(count,)``. Pass ``frames[i]`` to the compiled step."""
     return np.zeros(count, FRAME)

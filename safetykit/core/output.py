@@ -1,4 +1,4 @@
-"""The RTA switch: which target the vehicle gets in each state, the limiter around it, and the record of what was sent."""
+"""The RTA switch: the target the vehicle gets in each state, the limiter around it, the record of what was sent."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ from safetykit.core.layout import (
     STOP_TIME_NS,
     T_CHANNEL,
     T_GROUP,
+    Frame,
+    Limits,
+    Timing,
 )
 from safetykit.core.vocabulary import Fault, State
 
@@ -39,7 +42,7 @@ _REJECTED, _INTERNAL = 1 << Fault.REJECTED, 1 << Fault.INTERNAL
 
 
 @jit
-def limit_all(limits, timing, frame, dt_s, asked):
+def limit_all(limits: Limits, timing: Timing, frame: Frame, dt_s: float, asked: int) -> int:
     """Moves out_sent towards st_target within the envelope; `asked` is the mask of channels whose target is the ask.
 
     Writes out_reason for these; returns the union of the reasons.
@@ -60,7 +63,7 @@ def limit_all(limits, timing, frame, dt_s, asked):
 
 
 @jit
-def _blame(timing, frame, g, reasons, asked):
+def _blame(timing: Timing, frame: Frame, g: int, reasons: int, asked: int) -> int:
     """Books a group's reasons on its asked channels."""
     row, booked = T_GROUP + g * GROUP_COLS_I, 0
     for k in range(timing[row + GROUP_N]):
@@ -72,13 +75,13 @@ def _blame(timing, frame, g, reasons, asked):
 
 
 @jit
-def override_targets(limits, timing, frame, state):
+def override_targets(limits: Limits, timing: Timing, frame: Frame, state: int) -> None:
     """Targets of every state but ENGAGED."""
     if state == _RECOVERY:
         recovery.set_targets(limits, timing, frame)
         return
     column = EMERGENCY
-    if state == _STANDBY or state == _BOOT:
+    if state in (_BOOT, _STANDBY):
         column = NEUTRAL
     elif state == _PROTECTIVE:
         column = STOP
@@ -87,14 +90,14 @@ def override_targets(limits, timing, frame, state):
 
 
 @jit
-def hold_targets(limits, timing, frame):
+def hold_targets(limits: Limits, timing: Timing, frame: Frame) -> None:
     """HOLD: this command is not used, each channel falls back."""
     for c in range(timing[CHANNEL_COUNT]):
         frame.st_target[c] = envelope.fallback(limits, timing, frame, c)
 
 
 @jit
-def emergency_jumps(limits, timing, frame):
+def emergency_jumps(limits: Limits, timing: Timing, frame: Frame) -> None:
     """EMERGENCY_STOP: channels that the policy lets jump take their value at once, the others ramp."""
     for c in range(timing[CHANNEL_COUNT]):
         if timing[T_CHANNEL + c * CHI_COLS + FLAGS] & EMERGENCY_JUMPS:
@@ -102,9 +105,9 @@ def emergency_jumps(limits, timing, frame):
 
 
 @jit
-def power(timing, frame, state):
+def power(timing: Timing, frame: Frame, state: int) -> int:
     """1 while actuator power is allowed."""
-    if state == _ENGAGED or state == _RECOVERY:
+    if state in (_ENGAGED, _RECOVERY):
         return 1
     if state == _STANDBY:
         return timing[POWER_IN_STANDBY]
@@ -114,7 +117,7 @@ def power(timing, frame, state):
 
 
 @jit
-def commit(limits, timing, frame, dt_s):
+def commit(limits: Limits, timing: Timing, frame: Frame, dt_s: float) -> int:
     """What was sent becomes the history. Last line of defence: finite and inside the hard bounds, or neutral."""
     faults = 0
     for c in range(timing[CHANNEL_COUNT]):
@@ -136,7 +139,7 @@ def commit(limits, timing, frame, dt_s):
 
 
 @jit
-def _jumped(timing, frame, c, row_i):
+def _jumped(timing: Timing, frame: Frame, c: int, row_i: int) -> bool:
     """True if the policy let this channel jump in this tick: its rate then says nothing about the next one."""
     flags = timing[row_i + FLAGS]
     if frame.st_state == _EMERGENCY and flags & EMERGENCY_JUMPS:

@@ -16,11 +16,13 @@ from safetykit.core.layout import (
     OVERRIDE_LATCHED,
     T_COND,
     T_OVERRIDE,
+    Frame,
+    Timing,
 )
 
 
 @jit
-def overridden(timing, frame):
+def overridden(timing: Timing, frame: Frame) -> tuple[int, bool]:
     """(channels, withdrawn): channels that may not actuate now; whether a person took everything back.
 
     An override whose input is not valid also takes its channels. It does not count as a person's withdrawal:
@@ -44,13 +46,13 @@ def overridden(timing, frame):
 
 
 @jit
-def _witnessed(timing, frame, condition):
+def _witnessed(timing: Timing, frame: Frame, condition: int) -> bool:
     """True if the condition's input is valid, so that its being false is a fact and not a gap."""
     return frame.st_valid >> timing[T_COND + condition * COND_COLS_I + COND_OPERAND] & 1 == 1
 
 
 @jit
-def engage_edge(timing, frame):
+def engage_edge(timing: Timing, frame: Frame) -> bool:
     """True in the tick in which the operator's engage input rises."""
     engage = timing[ENGAGE_CONDITION]
     return engage >= 0 and frame.st_edges >> engage & 1 == 1

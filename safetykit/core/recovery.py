@@ -16,18 +16,21 @@ from safetykit.core.layout import (
     PHASE_HOLD,
     PHASE_NS,
     T_PHASE,
+    Frame,
+    Limits,
+    Timing,
 )
 
 
 @jit
-def start(frame):
+def start(frame: Frame) -> None:
     """First phase, from now on."""
     frame.st_phase = 0
     frame.st_phase_since_ns = frame.in_now_ns
 
 
 @jit
-def finished(timing, frame):
+def finished(timing: Timing, frame: Frame) -> bool:
     """Moves on to the next phase when one ends; True when the last one has ended.
 
     A phase ends when its condition holds or its time is over. The last phase ends when its condition holds, if it
@@ -46,7 +49,7 @@ def finished(timing, frame):
 
 
 @jit
-def set_targets(limits, timing, frame):
+def set_targets(limits: Limits, timing: Timing, frame: Frame) -> None:
     """Set-points of the present phase; a held channel stays at what was last sent."""
     hold = timing[T_PHASE + frame.st_phase * PHASE_COLS + PHASE_HOLD]
     for c in range(timing[CHANNEL_COUNT]):

@@ -9,11 +9,22 @@ from __future__ import annotations
 
 from safetykit.core.bounds import SLEW_BUCKETS
 from safetykit.core.jit import jit
-from safetykit.core.layout import CH_COLS, CHI_COLS, L_CHANNEL, SLEW_BUCKET_NS, SLEW_DELTA, SLEW_SLOT, T_CHANNEL
+from safetykit.core.layout import (
+    CH_COLS,
+    CHI_COLS,
+    L_CHANNEL,
+    SLEW_BUCKET_NS,
+    SLEW_DELTA,
+    SLEW_SLOT,
+    T_CHANNEL,
+    Frame,
+    Limits,
+    Timing,
+)
 
 
 @jit
-def window(limits, timing, frame, c):
+def window(limits: Limits, timing: Timing, frame: Frame, c: int) -> tuple[float, float]:
     """(lo, hi) that channel `c` may take now. Moves the buckets on to the present first."""
     slot = timing[T_CHANNEL + c * CHI_COLS + SLEW_SLOT]
     _advance(timing, frame, c, slot)
@@ -28,7 +39,7 @@ def window(limits, timing, frame, c):
 
 
 @jit
-def _advance(timing, frame, c, slot):
+def _advance(timing: Timing, frame: Frame, c: int, slot: int) -> None:
     """Buckets that time has passed since hold the value last sent: the output is a held signal."""
     newest = frame.in_now_ns // timing[T_CHANNEL + c * CHI_COLS + SLEW_BUCKET_NS]
     steps = min(newest - frame.st_slew_bucket[slot], SLEW_BUCKETS)
@@ -42,7 +53,7 @@ def _advance(timing, frame, c, slot):
 
 
 @jit
-def remember(timing, frame, c, sent):
+def remember(timing: Timing, frame: Frame, c: int, sent: float) -> None:
     """Takes up the value sent in this tick."""
     slot = timing[T_CHANNEL + c * CHI_COLS + SLEW_SLOT]
     bucket = frame.st_slew_bucket[slot] % SLEW_BUCKETS
@@ -51,7 +62,7 @@ def remember(timing, frame, c, sent):
 
 
 @jit
-def start(timing, frame, c, value):
+def start(timing: Timing, frame: Frame, c: int, value: float) -> None:
     """All buckets at `value`."""
     slot = timing[T_CHANNEL + c * CHI_COLS + SLEW_SLOT]
     for k in range(SLEW_BUCKETS):

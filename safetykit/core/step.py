@@ -34,6 +34,9 @@ from safetykit.core.layout import (
     PERIOD_NS,
     SLEW_SLOT,
     T_CHANNEL,
+    Frame,
+    Limits,
+    Timing,
 )
 from safetykit.core.vocabulary import Action, Fault, State
 
@@ -47,7 +50,7 @@ _NS = 1e-9
 
 
 @jit
-def start(limits, timing, frame):
+def start(limits: Limits, timing: Timing, frame: Frame) -> None:
     """Puts a zeroed frame into its first state: BOOT, everything at neutral."""
     for c in range(timing[CHANNEL_COUNT]):
         neutral = limits[L_CHANNEL + c * CH_COLS + NEUTRAL]
@@ -57,7 +60,7 @@ def start(limits, timing, frame):
 
 
 @jit
-def step(limits, timing, frame):
+def step(limits: Limits, timing: Timing, frame: Frame) -> None:
     """One tick. Reads the frame's in_ fields, updates st_, writes out_. Bounded work, no allocation, never raises.
 
     `limits` float64 (LIMITS_SIZE,) and `timing` int64 (TIMING_SIZE,) come from a compiled policy and are read-only.
@@ -92,7 +95,7 @@ def step(limits, timing, frame):
 
 
 @jit
-def _begin(limits, timing, frame):
+def _begin(limits: Limits, timing: Timing, frame: Frame) -> tuple[float, int]:
     """(dt in s, faults): time since the last tick, capped; what was last sent is sound."""
     dt_ns, faults = frame.in_now_ns - frame.st_now_ns, 0
     if frame.st_started == 0:
@@ -113,7 +116,7 @@ def _begin(limits, timing, frame):
 
 
 @jit
-def _limit_ask(limits, timing, frame, dt_s, taken):
+def _limit_ask(limits: Limits, timing: Timing, frame: Frame, dt_s: float, taken: int) -> int:
     """The envelope of what was asked; channels that an operator input took go to neutral."""
     asked = timing[ALL_CHANNELS] & ~taken
     for c in range(timing[CHANNEL_COUNT]):
@@ -137,7 +140,7 @@ def _limit_ask(limits, timing, frame, dt_s, taken):
 
 
 @jit
-def _reset(timing, frame, faults, action):
+def _reset(timing: Timing, frame: Frame, faults: int, action: int) -> tuple[bool, int, int]:
     """(granted, why not, action) of a reset: refused while anything but an open breaker still asks for a stop.
 
     Granted, it closes the breakers and ends the degraded envelope, and the action is judged anew.
@@ -151,7 +154,7 @@ def _reset(timing, frame, faults, action):
 
 
 @jit
-def _next_state(timing, frame, action, taken, withdrawn, reset):
+def _next_state(timing: Timing, frame: Frame, action: int, taken: int, withdrawn: bool, reset: bool) -> int:
     """Condition bits of this tick, and the state they lead to."""
     bits = stop.action_bits(action)
     if frame.in_selftest_ok == 1:
@@ -174,7 +177,7 @@ def _next_state(timing, frame, action, taken, withdrawn, reset):
 
 
 @jit
-def _switch(limits, timing, frame, dt_s, action, state, engaged):
+def _switch(limits: Limits, timing: Timing, frame: Frame, dt_s: float, action: int, state: int, engaged: bool) -> int:
     """The RTA switch: leaves the chosen values in out_sent, returns the action that was really taken.
 
     In ENGAGED the envelope of the ask is already in out_sent, unless this tick only began it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from safetykit.core.jit import jit
-from safetykit.core.layout import RESET_CONDITIONS, T_ACTION
+from safetykit.core.layout import RESET_CONDITIONS, T_ACTION, Frame, Timing
 from safetykit.core.vocabulary import Action, Fault, State
 
 # Condition bits
@@ -23,7 +23,14 @@ RESET = 1 << 6  # reset request for the present stop event, with its conditions
 RECOVERED = 1 << 7  # the recovery function has come to its end
 CONDITION_BITS = 8
 
-_B, _S, _E, _R, _P, _X = State.BOOT, State.STANDBY, State.ENGAGED, State.RECOVERY, State.PROTECTIVE_STOP, State.EMERGENCY_STOP
+_B, _S, _E, _R, _P, _X = (
+    State.BOOT,
+    State.STANDBY,
+    State.ENGAGED,
+    State.RECOVERY,
+    State.PROTECTIVE_STOP,
+    State.EMERGENCY_STOP,
+)
 
 # (from, all of these, none of these, to); the first row that matches wins, no match = stay.
 TRANSITIONS: tuple[tuple[State, int, int, State], ...] = (
@@ -47,13 +54,20 @@ TRANSITIONS: tuple[tuple[State, int, int, State], ...] = (
 )
 
 
-def _dense() -> np.ndarray:
+def next_by_rows(state: State, bits: int) -> State:
+    """The meaning of the table: first row of this state whose conditions all hold and none is forbidden, else stay."""
+    for at, all_of, none_of, to in TRANSITIONS:
+        if at == state and bits & all_of == all_of and bits & none_of == 0:
+            return to
+    return state
+
+
+def _dense() -> Timing:
     """The table as next state by [state, condition bits]: one look-up per tick instead of a walk."""
     table = np.empty((len(State), 1 << CONDITION_BITS), np.int64)
     for state in State:
         for bits in range(1 << CONDITION_BITS):
-            rows = (to for at, all_of, none_of, to in TRANSITIONS if at == state and bits & all_of == all_of and not bits & none_of)
-            table[state, bits] = next(rows, state)
+            table[state, bits] = next_by_rows(state, bits)
     table.flags.writeable = False
     return table
 
@@ -70,19 +84,16 @@ RESET_REFUSED = 1 << Fault.RESET_REFUSED
 
 
 @jit
-def worst_action(timing, faults):
+def worst_action(timing: Timing, faults: int) -> int:
     """The policy's worst action over all fault bits that are set."""
-    worst, bit = 0, 0
-    while faults != 0:
-        if faults & 1:
-            worst = max(worst, timing[T_ACTION + bit])
-        faults >>= 1
-        bit += 1
-    return worst
+    for action in range(_EMERGENCY_ACTION, 0, -1):
+        if faults & timing[T_ACTION + action]:
+            return action
+    return 0
 
 
 @jit
-def action_bits(action):
+def action_bits(action: int) -> int:
     """Condition bit of the worst action. Anything above EMERGENCY_STOP is one."""
     if action >= _EMERGENCY_ACTION:
         return EMERGENCY
@@ -92,7 +103,7 @@ def action_bits(action):
 
 
 @jit
-def reset_asked(timing, frame):
+def reset_asked(timing: Timing, frame: Frame) -> tuple[bool, int]:
     """(granted, faults) of a new reset request; granted only for the present stop event, at rest, while not engaged."""
     if frame.in_reset_seq == frame.st_reset_seq:
         return False, 0
@@ -107,7 +118,7 @@ def reset_asked(timing, frame):
 
 
 @jit
-def advance(frame, bits):
+def advance(frame: Frame, bits: int) -> int:
     """Next state by the table. Entering RECOVERY or a stop is a new stop event; its number binds the reset."""
     state = frame.st_state
     after = _EMERGENCY_STATE

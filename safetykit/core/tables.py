@@ -14,11 +14,14 @@ from safetykit.core.layout import (
     TABLE_WORST,
     TABLE_X,
     TABLE_Y,
+    Frame,
+    Limits,
+    Timing,
 )
 
 
 @jit
-def look_up(limits, timing, frame, table):
+def look_up(limits: Limits, timing: Timing, frame: Frame, table: int) -> float:
     """Value of `table` at its input; ends held outside; the most restrictive value if the input is not valid.
 
     Bounded by TABLE_POINTS_MAX comparisons.

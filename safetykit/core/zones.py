@@ -23,6 +23,9 @@ from safetykit.core.layout import (
     ZONE_KEEP_IN,
     ZONE_N,
     ZONE_XY,
+    Frame,
+    Limits,
+    Timing,
 )
 from safetykit.core.vocabulary import Fault
 
@@ -30,7 +33,7 @@ _ZONE = 1 << Fault.ZONE
 
 
 @jit
-def position_known(timing, frame):
+def position_known(timing: Timing, frame: Frame) -> bool:
     """True if x, y and, where the policy has one, z are valid."""
     x, y, z = timing[POSITION_X], timing[POSITION_Y], timing[POSITION_Z]
     if x < 0 or y < 0:
@@ -42,7 +45,7 @@ def position_known(timing, frame):
 
 
 @jit
-def check(limits, timing, frame):
+def check(limits: Limits, timing: Timing, frame: Frame) -> int:
     """ZONE if the position is where it must not be, or unknown while a zone is enforced. Sets st_zones."""
     zones = timing[ZONE_COUNT]
     if zones == 0:
@@ -67,7 +70,7 @@ def check(limits, timing, frame):
 
 
 @jit
-def _inside(limits, timing, frame, zone):
+def _inside(limits: Limits, timing: Timing, frame: Frame, zone: int) -> bool:
     """Crossing number test (each edge counted on its half-open span), at most ZONE_VERTICES_MAX edges."""
     row = L_ZONE + zone * ZONE_COLS
     if timing[POSITION_Z] >= 0:

@@ -129,7 +129,15 @@ class Guard:
         sent, reason = np.empty(shapes[0]), np.empty(shapes[0], np.int64)
         words = np.empty((len(now), 4), np.int64)
         batch.run(
-            self.policy.limits, self.policy.timing, self.frame, now, stamps, asked, values, faults, (sent, reason, words)
+            self.policy.limits,
+            self.policy.timing,
+            self.frame,
+            now,
+            stamps,
+            asked,
+            values,
+            faults,
+            (sent, reason, words),
         )
         return Batch(sent, reason, *(np.ascontiguousarray(words[:, k]) for k in range(4)))
 
