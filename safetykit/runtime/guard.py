@@ -128,17 +128,8 @@ class Guard:
             raise ValueError("now_ns, stamps_ns and conditions must be one-dimensional and of equal length")
         sent, reason = np.empty(shapes[0]), np.empty(shapes[0], np.int64)
         words = np.empty((len(now), 4), np.int64)
-        batch.run(
-            self.policy.limits,
-            self.policy.timing,
-            self.frame,
-            now,
-            stamps,
-            asked,
-            values,
-            faults,
-            (sent, reason, words),
-        )
+        results = sent, reason, words
+        batch.run(self.policy.limits, self.policy.timing, self.frame, (now, stamps, faults), (asked, values), results)
         return Batch(sent, reason, *(np.ascontiguousarray(words[:, k]) for k in range(4)))
 
     def _check_names(
