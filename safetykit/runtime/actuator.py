@@ -17,6 +17,7 @@ from typing import Any
 
 from safetykit.core.bounds import CHANNELS_MAX
 from safetykit.core.jit import jit
+from safetykit.core.layout import CH_COLS, EMERGENCY, L_CHANNEL
 from safetykit.core.vocabulary import Action, State, fault_names
 from safetykit.runtime.mailbox import (
     AUX,
@@ -37,6 +38,7 @@ REQUEST_MASK = (1 << 32) - 1
 STATE_SHIFT, FUNCTION_SHIFT, EVENT_SHIFT = 8, 16, 32
 BYTE_MASK, FUNCTION_MASK, EVENT_MASK = 0xFF, 0xFFFF, 0x7FFFFFFF
 REASONS = PAYLOAD + CHANNELS_MAX
+_REMOVED = int(Action.EMERGENCY_STOP) | int(State.EMERGENCY_STOP) << STATE_SHIFT
 
 
 @jit
@@ -57,13 +59,14 @@ def encode(frame: Any, channels: int, record: Words, payload: Values) -> None:
 
 
 @jit
-def encode_removed(frame: Any, values: Values, record: Words, payload: Values) -> None:
-    """Turn the record into: power removed, emergency stop, `values` on all channels, no requests, no function."""
-    event = (frame.st_stop_event & EVENT_MASK) << EVENT_SHIFT
+def encode_removed(limits: Values, frame: Any, record: Words, payload: Values) -> None:
+    """Turn the record into the last word of a guard that leaves: power removed, each channel at its emergency value."""
+    record[SEQ] += 1
     record[BITS] = 0
-    record[AUX] = int(Action.EMERGENCY_STOP) | int(State.EMERGENCY_STOP) << STATE_SHIFT | event
-    for channel in range(CHANNELS_MAX):
-        payload[channel] = values[channel]
+    record[AUX] = _REMOVED | (frame.st_stop_event & EVENT_MASK) << EVENT_SHIFT
+    for channel in range(record[COUNT]):
+        payload[channel] = limits[L_CHANNEL + channel * CH_COLS + EMERGENCY]
+        record[REASONS + channel] = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,128 @@
+"""Builds what the loop touches: the mailboxes of a run directory and the loop's private memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from safetykit.core import layout
+from safetykit.core.layout import INPUT_COUNT, PERIOD_NS, T_INPUT
+from safetykit.core.step import start
+from safetykit.errors import MailboxError
+from safetykit.runtime import loop, mailbox, paths, status
+from safetykit.runtime.clock import NS_PER_S, new_timespec
+from safetykit.runtime.ring import Ring
+from safetykit.runtime.words import WordFile, Words
+
+RING_SECONDS = 4  # a recorder that was killed is back in less
+RING_SLOTS_MIN, RING_SLOTS_MAX = 512, 4096  # 4.5 MB and 36 MB
+
+
+def ring_slots(period_ns: int) -> int:
+    """Frames kept for the recorder: RING_SECONDS of them, as a power of two."""
+    wanted = RING_SECONDS * NS_PER_S // max(period_ns, 1)
+    return int(min(max(1 << (max(wanted, 1) - 1).bit_length(), RING_SLOTS_MIN), RING_SLOTS_MAX))
+
+
+def wire(limits: Any, timing: Words, boxes: Sequence[Words], actuator: Words, ring: Words, page: Words) -> loop.Wiring:
+    """Private memory around the given shared words, started: the frame is in BOOT, old messages are known as old.
+
+    `boxes` has one mailbox per slot (``loop.SLOTS``).
+    """
+    frames = layout.new_frames(1)
+    inbox = np.zeros(loop.SCRATCH + mailbox.WORDS, np.int64)
+    inbox[mailbox.LOCK :: mailbox.WORDS] = mailbox.NOTHING_YET
+    outbox = np.zeros(mailbox.WORDS, np.int64)
+    outbox[mailbox.MAGIC_AT] = mailbox.MAGIC
+    outbox[mailbox.PUBLISHED] = actuator[mailbox.PUBLISHED]
+    wiring = loop.Wiring(
+        limits=limits,
+        timing=timing,
+        frame=frames.view(np.recarray)[0],
+        frame_words=frames.view(np.int64),
+        boxes=tuple(boxes),
+        inbox=inbox,
+        inbox_values=inbox.view(np.float64),
+        actuator=actuator,
+        outbox=outbox,
+        outbox_values=outbox[mailbox.PAYLOAD :].view(np.float64),
+        ring=ring,
+        page=page,
+        memory=_memory(timing),
+        timespec=new_timespec(),
+    )
+    _know_old_messages(wiring)
+    start(limits, timing, wiring.frame)
+    return wiring
+
+
+def _memory(timing: Words) -> Words:
+    memory = np.zeros(loop.MEMORY_WORDS, np.int64)
+    memory[loop.OUT_FD] = -1
+    ticks_per_window = loop.MISS_WINDOW_NS // max(int(timing[PERIOD_NS]), 1)
+    limit = max(loop.MISS_LIMIT_MIN, ticks_per_window // loop.MISS_SHARE)
+    memory[loop.MISS_LIMIT] = min(limit, loop.MISS_LIMIT_MAX)
+    memory[loop.MISS_TIMES :] = loop.LONG_AGO_NS
+    source_of = timing[T_INPUT : T_INPUT + int(timing[INPUT_COUNT])].tolist()
+    for source in sorted(set(source_of)):
+        memory[loop.SOURCE_FIRST + source] = source_of.index(source)
+        memory[loop.SOURCE_INPUTS + source] = source_of.count(source)
+    return memory
+
+
+def _know_old_messages(w: loop.Wiring) -> None:
+    """Note what lies in the mailboxes from before: old commands and functions never count, an unseen stop does."""
+    for slot, box in enumerate(w.boxes):
+        base = slot * mailbox.WORDS
+        fresh = mailbox.receive(box, w.inbox, base, loop.SCRATCH) != layout.STATUS_OK
+        w.memory[loop.BASELINE + slot] = 0 if fresh else w.inbox[base + mailbox.PUBLISHED]
+        client = slot - loop.CONTROL_SLOT
+        if client < 0 or fresh:
+            continue
+        seen = status.CONTROL_SEEN + client
+        w.memory[loop.STOPS_SEEN + client] = w.inbox[base + mailbox.PAYLOAD]
+        if (
+            w.inbox[base + mailbox.PUBLISHED] != w.page[seen]
+            and not w.inbox[base + mailbox.BITS] & mailbox.CONTROL_STOP
+        ):
+            w.page[seen] = w.inbox[base + mailbox.PUBLISHED]
+    w.memory[loop.REFUSED_SEEN] = w.boxes[loop.COMMAND_SLOT][mailbox.REFUSED]
+
+
+class Station:
+    """The run directory of one guard: makes and holds every shared file; ``wiring`` is ready to run.
+
+    Attributes: ``directory``, ``wiring``, ``latched_before`` (the guard before left a stop that nobody reset).
+    """
+
+    def __init__(self, directory: Path, limits: Any, timing: Words, sources: Sequence[str]) -> None:
+        """Raises MailboxError: a file cannot be made, or another guard runs in this directory."""
+        self.directory = directory
+        self._files: list[WordFile] = []
+        actuator = self._mailbox(paths.ACTUATOR)
+        if not actuator.lock():
+            holder = int(actuator.words[mailbox.OWNER])
+            raise MailboxError(f"{directory}: another guard runs here (process {holder})")
+        names = [paths.COMMAND, paths.FUNCTION, *(paths.input_name(source) for source in sources)]
+        boxes = [self._mailbox(name).words for name in names]
+        nothing = np.zeros(mailbox.WORDS, np.int64)  # reads as "never" for sources that the policy does not have
+        nothing[mailbox.MAGIC_AT] = mailbox.MAGIC
+        boxes += [nothing] * (loop.CONTROL_SLOT - len(boxes))
+        boxes += [self._mailbox(paths.control_name(client)).words for client in paths.CONTROL_CLIENTS]
+        self.ring = Ring.create(directory / paths.RING, ring_slots(int(timing[PERIOD_NS])))
+        page, self.latched_before = status.create_status(directory / paths.STATUS)
+        self._files.append(page)
+        self.wiring = wire(limits, timing, boxes, actuator.words, self.ring.words, page.words)
+
+    def _mailbox(self, name: str) -> WordFile:
+        file = mailbox.create_mailbox(self.directory / name)
+        self._files.append(file)
+        return file
+
+    def close(self) -> None:
+        """Let another guard have the directory. The files stay, so that writers' mappings stay valid."""
+        for file in self._files:
+            file.close()
