@@ -1,0 +1,89 @@
+"""From the command to its exit code: choose the transport, perform, judge, print the table, draw."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from sim.demo import plots
+from sim.demo.director import DemoError, Performance, Stage, perform
+from sim.demo.judge import Allowed, judge, read_allowed
+from sim.demo.links import transport_here
+from sim.demo.outcome import Outcome, outcomes
+
+POLICY = "quadrotor"
+NAMES = {"ros2": "ROS 2", "shm": "shared memory"}
+PLAIN_WIDTH = 150  # of a table that does not go to a terminal
+
+
+def show(wanted: str, out: Path, script: Path) -> int:
+    """Runs the whole demo; returns 0 if nothing escaped, else 1. Raises SafetykitError on bad input."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
+    if wanted not in ("auto", *NAMES):
+        raise DemoError(f"--transport {wanted!r}: expected auto, ros2 or shm")
+    try:
+        transport, why = transport_here(wanted)
+    except ValueError as error:
+        raise DemoError(str(error)) from error
+    console.print(f"autonomy, guard and vehicle are processes of their own, over {NAMES[transport]} ({why})")
+    with as_file(files("safetykit.policy") / "presets" / f"{POLICY}.yaml") as path:
+        allowed = read_allowed(path)
+    performance = perform(Stage(console, transport, POLICY, script, out), allowed)
+    rows = outcomes(performance.script, performance, allowed)
+    problems = overall(performance, allowed)
+    console.print(table(rows))
+    for problem in problems:
+        console.print(f"[bold red]ESCAPED[/] {problem}")
+    escaped = bool(problems) or any(row.problems for row in rows)
+    ticks, messages = len(performance.frames["in_now_ns"]), len(performance.received)
+    verdict = "[bold red]something escaped[/]" if escaped else "[bold green]nothing escaped[/]"
+    console.print(f"{verdict}: {messages} messages at the vehicle and {ticks} ticks of the guard checked")
+    for picture in plots.write_all(story(performance, allowed, transport), out):
+        console.print(f"wrote {picture}")
+    return int(escaped)
+
+
+def overall(performance: Performance, allowed: Allowed) -> list[str]:
+    """What may not happen anywhere in the whole record, between the faults neither."""
+    problems = list(judge(performance.received, allowed).escapes)
+    if performance.trace.lost:
+        problems.append(f"{performance.trace.lost} frames of the guard were not seen by the demo")
+    if performance.guard_status != 0:
+        problems.append(f"the guard ended with exit status {performance.guard_status}")
+    return problems
+
+
+def table(rows: list[Outcome]) -> Table:
+    """The demo's closing table."""
+    result = Table(title="What went wrong, and what became of it", title_justify="left")
+    result.add_column("fault")
+    result.add_column("answer of the guard", ratio=1)
+    result.add_column("contained after", justify="right")
+    result.add_column("reached the actuators, of what is allowed", justify="right")
+    result.add_column("escaped")
+    for row in rows:
+        verdict = row.verdict
+        reached = f"value {verdict.bound_share:4.0%}  rate {verdict.rate_share:4.0%}  NaN {verdict.nonfinite}"
+        after = "never" if row.ticks is None else f"{row.ticks} tick{'' if row.ticks == 1 else 's'}"
+        escaped = "[bold red]" + "; ".join(row.problems) + "[/]" if row.problems else "[green]nothing[/]"
+        result.add_row(row.fault.name, row.answer, after, reached, escaped)
+    return result
+
+
+def story(performance: Performance, allowed: Allowed, transport: str) -> plots.Story:
+    """The performance as the pictures need it."""
+    return plots.Story(
+        performance.script,
+        allowed,
+        performance.start_s,
+        np.column_stack([performance.sent[:, 0], performance.sent[:, 4:]]),
+        np.column_stack([performance.received[:, 0], performance.received[:, 2:]]),
+        performance.frames,
+        f"safetykit demo over {NAMES[transport]}: what the autonomy asked for and what reached the vehicle",
+    )

@@ -1,0 +1,102 @@
+"""The live terminal view: asked against sent. Plain lines, one a second, where the output is not a terminal."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from safetykit.core.vocabulary import Action, State, fault_names
+from sim.demo.judge import Allowed
+
+BAR_CELLS = 31  # odd: the middle cell is zero
+REFRESH_PER_S = 12
+FAULTS_SHOWN = 4
+
+
+def name_of(kind: type[Action] | type[State], value: int) -> str:
+    """Name of an action or state; a number without a name reads as itself."""
+    return kind(value).name if value in kind._value2member_map_ else str(value)
+
+
+def bar(value: float, low: float, high: float) -> Text:
+    """A value within [low, high] as a mark on a line; beyond the ends the line says so in red."""
+    if not math.isfinite(value):
+        return Text(f"{'not a number':^{BAR_CELLS}}", style="bold red")
+    cell = round((value - low) / (high - low) * (BAR_CELLS - 1))
+    inside = 0 <= cell < BAR_CELLS
+    cells = ["─"] * BAR_CELLS
+    cells[BAR_CELLS // 2] = "┼"
+    cells[min(max(cell, 0), BAR_CELLS - 1)] = "●" if inside else ("▶" if cell > 0 else "◀")
+    return Text("".join(cells), style="" if inside else "bold red")
+
+
+def picture(frame: Any, allowed: Allowed, time_s: float, what: str) -> Group:
+    """The whole view for one frame of the guard."""
+    state, action = name_of(State, int(frame["st_state"])), name_of(Action, int(frame["out_action"]))
+    calm = action in ("PASS", "CLAMP")
+    head = Text.assemble(
+        f"{time_s:5.1f} s   ",
+        ("script: ", "dim"),
+        (f"{what or 'all well':<26}", "bold yellow" if what else "dim"),
+        ("guard: ", "dim"),
+        (f"{state} ", "bold green" if state == "ENGAGED" else "bold magenta"),
+        (action, "green" if calm else "bold magenta"),
+    )
+    table = Table(box=None, pad_edge=False)
+    for title in ("channel", "asked", "", "sent", "", "allowed"):
+        table.add_column(title, justify="right" if title in ("asked", "sent") else "left", style="")
+    for channel, name in enumerate(allowed.channels):
+        low, high = float(allowed.low[channel]), float(allowed.high[channel])
+        asked, sent = float(frame["in_ask"][channel]), float(frame["out_sent"][channel])
+        table.add_row(
+            f"{name:<14}",
+            f"{asked:8.2f}",
+            bar(asked, low, high),
+            f"{sent:8.2f}",
+            bar(sent, low, high),
+            f"[{low:g}, {high:g}]",
+        )
+    names = fault_names(int(frame["out_faults"]))
+    more = f" and {len(names) - FAULTS_SHOWN} more" if len(names) > FAULTS_SHOWN else ""
+    return Group(head, table, Text(f"reasons: {', '.join(names[:FAULTS_SHOWN]) or 'none'}{more}", style="dim"))
+
+
+class View:
+    """Shows frames as they come; use as a context."""
+
+    def __init__(self, console: Console, allowed: Allowed) -> None:
+        self.console = console
+        self.allowed = allowed
+        self._live = Live(console=console, refresh_per_second=REFRESH_PER_S) if console.is_terminal else None
+        self._next_line_s = 0.0
+
+    def __enter__(self) -> View:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def show(self, frame: Any, time_s: float, what: str) -> None:
+        """Shows one frame; `what` is the fault that the script has active now."""
+        if self._live:
+            self._live.update(picture(frame, self.allowed, time_s, what))
+            return
+        if time_s < self._next_line_s:
+            return
+        self._next_line_s = time_s + 1.0
+        count = len(self.allowed.channels)
+        asked, sent = (" ".join(f"{value:6.2f}" for value in frame[name][:count]) for name in ("in_ask", "out_sent"))
+        state, action = name_of(State, int(frame["st_state"])), name_of(Action, int(frame["out_action"]))
+        self.console.print(
+            f"{time_s:5.1f} s  {what or 'all well':<26} asked {asked}  sent {sent}  {state} {action}",
+            highlight=False,
+            soft_wrap=True,
+        )
