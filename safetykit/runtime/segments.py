@@ -119,6 +119,19 @@ def segment_number(name: str) -> int | None:
     return int(match[1]) if match else None
 
 
+def segment_utc_ns(name: str) -> int | None:
+    """UTC in a segment's file name, ns (to the microsecond), or None for any other name."""
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    try:
+        moment = datetime.strptime(match[2], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+    since = moment - datetime(1970, 1, 1, tzinfo=timezone.utc)
+    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1000
+
+
 def chain(previous: bytes, header: bytes, payload: bytes) -> bytes:
     """Hash of an entry, 32 bytes."""
     digest = hashlib.sha256(previous)
@@ -267,10 +280,15 @@ _KINDS = frozenset(int(kind) for kind in EntryType)
 
 def _first_link(data: bytes) -> bytes:
     """The hash that the first entry is chained to: its own OPEN payload names it."""
+    return previous_hash(first_payload(data))
+
+
+def first_payload(data: bytes) -> dict[str, Any]:
+    """The OPEN payload at the start of a segment's bytes, not proven by its hash; empty when it is not one."""
     fields, _ = _read_header(data, 0)
     if fields is None or fields[0] != EntryType.OPEN:
-        return NO_HASH
-    return previous_hash(parse_json(data[HEADER.size : HEADER.size + fields[1]]))
+        return {}
+    return parse_json(data[HEADER.size : HEADER.size + fields[1]])
 
 
 def previous_hash(opening: dict[str, Any]) -> bytes:
