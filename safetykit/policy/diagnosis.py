@@ -83,9 +83,7 @@ def _is_branch(part: str | int) -> bool:
     return isinstance(part, str) and part.startswith("<")
 
 
-def _wording(
-    kind: str, context: Mapping[str, Any], path: Path, detail: ErrorDetails, is_key: bool
-) -> tuple[str, str]:
+def _wording(kind: str, context: Mapping[str, Any], path: Path, detail: ErrorDetails, is_key: bool) -> tuple[str, str]:
     """Message and allowed values."""
     if kind == "extra_forbidden":
         return "unknown key" + did_you_mean(path[-1], _KEYS), ""

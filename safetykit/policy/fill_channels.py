@@ -29,9 +29,7 @@ def fill(
     for number, (path, table) in enumerate(all_tables(document)):
         _table(number, table, path[-1] == "min", names, limits, timing)
     slew_slots = iter(range(b.SLEW_SLOTS_MAX))
-    group_of = {
-        channel: number for number, group in enumerate(document.groups.values()) for channel in group.channels
-    }
+    group_of = {channel: number for number, group in enumerate(document.groups.values()) for channel in group.channels}
     for number, (name, channel) in enumerate(document.channels.items()):
         _limits_of(channel, limits, at.L_CHANNEL + number * at.CH_COLS)
         row = at.T_CHANNEL + number * at.CHI_COLS

@@ -30,7 +30,7 @@ def fill(document: PolicyDocument, names: Names, rows: Rows, limits: Limits, tim
     _recovery(document, names, rows, limits, timing)
     _breakers(document, timing)
     for fault, action in reactions_of(document).items():
-        timing[at.T_ACTION + fault] = int(action)
+        timing[at.T_ACTION + action] |= 1 << fault
 
 
 def reactions_of(document: PolicyDocument) -> dict[Fault, Action]:

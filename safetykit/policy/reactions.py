@@ -30,7 +30,7 @@ _TABLE: dict[Fault, tuple[Action, Action]] = {
     F.INPUT_STALE: (A.RECOVER, A.RECOVER),
     F.INPUT_FUTURE: (A.RECOVER, A.RECOVER),
     F.INPUT_INVALID: (A.RECOVER, A.RECOVER),
-    F.INPUT_TORN: (A.RECOVER, A.RECOVER),
+    F.INPUT_TORN: (A.HOLD, A.HOLD),  # the last good copy ages; once stale, INPUT_STALE counts
     F.BOUND: (A.CLAMP, A.CLAMP),
     F.RATE: (A.CLAMP, A.CLAMP),
     F.JERK: (A.CLAMP, A.CLAMP),
@@ -67,5 +67,16 @@ DEFAULT: dict[Fault, Action] = {fault: default for fault, (default, _) in _TABLE
 FLOOR: dict[Fault, Action] = {fault: floor for fault, (_, floor) in _TABLE.items()}
 FIXED: frozenset[Fault] = frozenset({F.NOT_PERMITTED, F.OVERRIDDEN, F.RESET_REFUSED})
 BREAKERS: tuple[Fault, ...] = (F.BREAKER_0, F.BREAKER_1, F.BREAKER_2, F.BREAKER_3)
-# Not counted by a breaker: breakers themselves, and what ends the drive at the first occurrence.
-UNCOUNTED: frozenset[Fault] = frozenset({*BREAKERS, F.STOP_REQUEST, F.STOP_BUTTON, F.SELFTEST, F.INTERNAL})
+# Not counted by a breaker: breakers themselves, what ends the drive at once, and what cannot occur while engaged.
+UNCOUNTED: frozenset[Fault] = frozenset(
+    {
+        *BREAKERS,
+        F.STOP_REQUEST,
+        F.STOP_BUTTON,
+        F.SELFTEST,
+        F.INTERNAL,
+        F.COMMAND_MISSING,
+        F.NOT_PERMITTED,
+        F.RESET_REFUSED,
+    }
+)

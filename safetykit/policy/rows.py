@@ -40,7 +40,8 @@ def condition_row(spec: Condition | Withdrawal, names: Names) -> ConditionRow:
     if isinstance(spec, Withdrawal):
         return _range(spec.input, spec.below, spec.above, None, names)
     if spec.inside is not None:
-        return ConditionRow(ConditionKind.ZONE_INSIDE, names.zone_numbers[spec.inside], 0.0, 0.0, 0, f"in {spec.inside}")
+        zone = names.zone_numbers[spec.inside]
+        return ConditionRow(ConditionKind.ZONE_INSIDE, zone, 0.0, 0.0, 0, f"in {spec.inside}")
     if spec.outside is not None:
         zone = names.zone_numbers[spec.outside]
         return ConditionRow(ConditionKind.ZONE_OUTSIDE, zone, 0.0, 0.0, 0, f"out of {spec.outside}")
@@ -54,7 +55,8 @@ def _range(name: str, lo: float | None, hi: float | None, within_s: float | None
     high = entry.max if hi is None else min(hi, entry.max)
     recent = within_s is not None
     kind = ConditionKind.RECENT if recent else ConditionKind.RANGE
-    text = f"{name} in [{low:g}, {high:g}] {unit_text(entry.unit)}" + (f" since at most {within_s:g} s" if recent else "")
+    text = f"{name} in [{low:g}, {high:g}] {unit_text(entry.unit)}"
+    text += f" since at most {within_s:g} s" if recent else ""
     return ConditionRow(kind, names.input_numbers[name], low, high, to_ns(within_s or 0.0), text)
 
 

@@ -5,7 +5,7 @@ Values of a channel are in the channel's own declared unit. Every other number c
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -13,7 +13,6 @@ from safetykit.core import bounds as b
 from safetykit.core.vocabulary import Action, Fault
 from safetykit.policy.schema_parts import (
     Condition,
-    Conditions,
     Engage,
     FunctionEntry,
     Limit,
@@ -32,11 +31,12 @@ from safetykit.policy.schema_parts import (
 )
 from safetykit.policy.units import UNITS
 
-FORMAT = 1  # of the document; a change that old policies do not survive gets a new number
-
-UnitName = Literal[tuple(UNITS)]  # type: ignore[valid-type]
-FaultName = Literal[tuple(fault.name for fault in Fault)]  # type: ignore[valid-type]
-ActionName = Literal[tuple(action.name for action in Action)]  # type: ignore[valid-type]
+if TYPE_CHECKING:
+    UnitName = FaultName = ActionName = str
+else:
+    UnitName = Literal[tuple(UNITS)]
+    FaultName = Literal[tuple(fault.name for fault in Fault)]
+    ActionName = Literal[tuple(action.name for action in Action)]
 
 
 class Timing(Part):
@@ -221,7 +221,7 @@ class Breaker(Part):
 class PolicyDocument(Part):
     """A whole policy."""
 
-    format: Literal[1] = Field(description="format of this document")
+    format: Literal[1] = Field(description="format of this document; changes when old policies no longer fit")
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,47}$")]
     version: Annotated[str, Field(pattern=r"^(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})\.(0|[1-9]\d{0,5})$")]
     vehicle: Annotated[str, Field(min_length=1, max_length=80)] = Field(description="kind of vehicle")
@@ -239,6 +239,3 @@ class PolicyDocument(Part):
     stop: Stop
     breakers: Annotated[dict[Name, Breaker], Field(max_length=b.BREAKERS_MAX)] = {}
     reactions: dict[FaultName, ActionName] = {}
-
-
-__all__ = ["FORMAT", "Conditions", "PolicyDocument"]

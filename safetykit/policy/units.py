@@ -34,9 +34,7 @@ _KEY_SUFFIXES = {
     "s2pm2": "s^2/m^2",
     **{name: text for name, text in UNITS.items() if name not in ("flag", "ratio", "count", "k", "a", "v", "w")},
 }
-_CHANNEL_VALUE_KEYS = frozenset(
-    {"min", "max", "neutral", "stop", "emergency", "delta", "error", "allowance", "norm"}
-)
+_CHANNEL_VALUE_KEYS = frozenset({"min", "max", "neutral", "stop", "emergency", "delta", "error", "allowance", "norm"})
 
 
 def named_after(name: str, unit: str) -> bool:
@@ -56,7 +54,7 @@ def unit_at(path: Sequence[str | int], document: Any) -> str:
         return ""
     key = keys[-1]
     declared = _declared_unit(keys, document)
-    if key.endswith("_per_s2") or key.endswith("_per_s"):
+    if key.endswith(("_per_s2", "_per_s")):
         power = "^2" if key.endswith("2") else ""
         return f"{declared or 'unit'}/s{power}"
     if key in _CHANNEL_VALUE_KEYS:
