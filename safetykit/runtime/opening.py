@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import platform
 import zlib
 from importlib import metadata
@@ -37,7 +38,7 @@ def policy_record(policy: Policy) -> dict[str, Any]:
         "functions": list(policy.functions),
         "conditions": list(policy.conditions),
         "zones": list(policy.zones),
-        "document": policy.document.model_dump(mode="json"),
+        "document": json.loads(policy.to_json()),
         "limits": pack_array(policy.limits),
         "timing": pack_array(policy.timing),
     }

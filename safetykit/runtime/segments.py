@@ -151,9 +151,9 @@ def encode_entry(kind: EntryType, number: int, utc_ns: int, payload: bytes, prev
 
 
 def to_json(document: Any) -> bytes:
-    """Canonical JSON: sorted keys, no spaces; NaN and infinities as the strings "nan", "inf", "-inf"."""
+    """JSON without spaces, keys in the order given (that of channels counts); NaN, infinities as "nan", "inf", "-inf"."""
     plain = _plain(document)
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return json.dumps(plain, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def parse_json(payload: bytes) -> dict[str, Any]:
