@@ -32,7 +32,9 @@ from safetykit.policy.schema_parts import (
 from safetykit.policy.units import UNITS
 
 if TYPE_CHECKING:
-    UnitName = FaultName = ActionName = str
+    UnitName = str
+    FaultName = str
+    ActionName = str
 else:
     UnitName = Literal[tuple(UNITS)]
     FaultName = Literal[tuple(fault.name for fault in Fault)]
