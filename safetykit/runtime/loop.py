@@ -226,6 +226,14 @@ def retire(w: Wiring) -> None:
     _send(w)
 
 
+def warm_up(w: Wiring) -> None:
+    """Load or compile everything that a running loop needs; sends "power removed" meanwhile."""
+    retire(w)
+    w.memory[QUIT] = 1
+    run(w)
+    w.memory[QUIT] = 0
+
+
 @jit
 def book_misses(w: Wiring, now: int, missed: int) -> None:
     """Remember skipped periods, for the status page and for DEADLINE."""

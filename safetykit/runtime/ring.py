@@ -24,8 +24,10 @@ from safetykit.runtime.words import WORD_BYTES, WordFile, Words
 Frames = np.ndarray[Any, np.dtype[np.void]]
 
 MAGIC = 0x31474E4952544B53  # "SKTRING1"
-MAGIC_AT, LAYOUT_AT, FRAME_SIZE_AT, SLOTS_AT, HEAD_AT, IDENTITY_AT, STARTS_AT, PID_AT = range(8)
+MAGIC_AT, LAYOUT_AT, FRAME_SIZE_AT, SLOTS_AT, HEAD_AT, IDENTITY_AT, STARTS_AT, PID_AT, TAIL_AT = range(9)
 HEADER_WORDS = 16
+NEVER = -1  # TAIL of a ring whose reader does not say how far it is
+PAGE_BYTES = 4096
 FRAME_WORDS = layout.FRAME.itemsize // WORD_BYTES
 SLOTS_LIMIT = 1 << 16  # 580 MB; more can only be a damaged header
 
@@ -89,7 +91,20 @@ class Ring:
             words[: len(expected)] = expected
         words[STARTS_AT] += 1
         words[PID_AT] = os.getpid()
+        words[TAIL_AT] = NEVER
+        words[:: PAGE_BYTES // WORD_BYTES] = words[:: PAGE_BYTES // WORD_BYTES]  # no page faults in the first round
         return cls(file)
+
+    @property
+    def slots(self) -> int:
+        """Number of frames that fit."""
+        return int(self.words[SLOTS_AT])
+
+    @property
+    def unread(self) -> int:
+        """Frames that the recorder has not yet said to have written; 0 if it never says so."""
+        tail = int(self.words[TAIL_AT])
+        return 0 if tail == NEVER else self.head - tail
 
     @property
     def head(self) -> int:
@@ -118,6 +133,7 @@ class RingReader:
         self.slots = self._check()
         self.identity = int(self._words[IDENTITY_AT])
         self.lost = 0
+        self._tail: Words | None = None
         self.next_number = self._oldest(self.head) if start is None else max(start, 0)
 
     def _check(self) -> int:
@@ -163,6 +179,12 @@ class RingReader:
         self.lost += lost
         self.next_number = first + count
         return words.view(layout.FRAME)[torn:], first + torn, lost
+
+    def acknowledge(self) -> None:
+        """Tell the guard that everything read so far is written; for the one recorder only. Raises MailboxError."""
+        if self._tail is None:
+            self._tail = WordFile.open(self.path, writable=True).words
+        self._tail[TAIL_AT] = self.next_number
 
     def _oldest(self, head: int) -> int:
         return max(head - self.slots + 1, 0)

@@ -37,6 +37,7 @@ def wire(limits: Any, timing: Words, boxes: Sequence[Words], actuator: Words, ri
     inbox[mailbox.LOCK :: mailbox.WORDS] = mailbox.NOTHING_YET
     outbox = np.zeros(mailbox.WORDS, np.int64)
     outbox[mailbox.MAGIC_AT] = mailbox.MAGIC
+    outbox[mailbox.COUNT] = timing[layout.CHANNEL_COUNT]
     outbox[mailbox.PUBLISHED] = actuator[mailbox.PUBLISHED]
     wiring = loop.Wiring(
         limits=limits,

@@ -1,0 +1,3 @@
+"""stub"""
+def check(limits, timing):
+    return []
