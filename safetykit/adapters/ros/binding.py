@@ -175,7 +175,7 @@ def _reader(check: _Check, place: str, part: CommandTopic | InputTopic, numbers:
     for name, value in part.fields.items():
         key = f"{place}.fields.{name}"
         paths = _paths(check, key, cls, value)
-        used += [(key, path) for path in paths]
+        used += [(key, path) for path in paths if value.path is not None]  # a norm shares its fields with its parts
         if paths and name in numbers:
             wanted.append(numbers[name])
             reads.append(codec.number_getter(paths, value.scale, value.offset))
