@@ -93,7 +93,8 @@ class BlackBox:
         self._opened_ns = self._synced_ns = self._frames = 0
         self._base: frame_codec.Words | None = None
         self._blocks_since_key = 0
-        same_ring = self._ring.get("identity") is not None and self.resumed.ring.get("identity") == self._ring["identity"]
+        identity = self._ring.get("identity")
+        same_ring = identity is not None and identity == self.resumed.ring.get("identity")
         self.next_frame = self.resumed.next_frame if same_ring else None  # None: nothing of this ring is in the log
 
     @property

@@ -19,7 +19,9 @@ WATCHED = (
     "out_power",
 )
 EVENTS_PER_BLOCK_MAX = 32  # a glitching sender must not fill the disk with prose; the frames hold everything
+_SUMMARISED = {"intervention", "clear"}
 _RESET_REFUSED = 1 << Fault.RESET_REFUSED
+_ALL = (1 << 64) - 1
 
 
 def action_name(number: int) -> str:
@@ -50,33 +52,33 @@ def describe(frame: Any, channels: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-_ALL = (1 << 64) - 1
-
-
 def derive(
     before: np.ndarray | None,
     frames: np.ndarray,
     first_number: int,
     channels: tuple[str, ...],
     functions: tuple[str, ...],
+    *,
+    unlimited: bool = False,
 ) -> list[dict[str, Any]]:
-    """Events of `frames` (dtype FRAME, shape (n,)), given the frame before them (shape (1,)) if there is one."""
+    """Events of `frames` (dtype FRAME, shape (n,)), given the frame before them (shape (1,)) if there is one.
+
+    Beyond EVENTS_PER_BLOCK_MAX, interventions are only counted, unless `unlimited`.
+    """
     joined = frames if before is None else np.concatenate([before, frames])
     changed = np.zeros(len(joined), bool)
     for name in WATCHED:
         changed[1:] |= joined[name][1:] != joined[name][:-1]
     changed |= joined["out_seq"] == 1
-    if before is None:
-        changed[0] = True
-    else:
-        changed[0] = False
+    changed[0] = before is None
     shift = len(joined) - len(frames)
     events: list[dict[str, Any]] = []
     unlisted = 0
     for place in np.flatnonzero(changed):
         earlier = joined[place - 1] if place > 0 and joined[place]["out_seq"] != 1 else None
         kinds = _kinds(earlier, joined[place], functions)
-        if kinds and len(events) >= EVENTS_PER_BLOCK_MAX and all(kind["event"] == "intervention" for kind in kinds):
+        full = len(events) >= EVENTS_PER_BLOCK_MAX and not unlimited
+        if full and all(kind["event"] in _SUMMARISED for kind in kinds):
             unlisted += 1
             continue
         what = describe(joined[place], channels)

@@ -94,6 +94,10 @@ class Recorder:
         self._lost_reason = LostReason.OVERRUN
         self._waiting.append(partial(self.box.write_frames, frames, first))
         happened = events.derive(self._before, frames, first, self._channels, self._functions)
+        offset_ns = self.box.settings.clocks.utc_ns() - self.box.settings.clocks.monotonic_ns()
+        for event in happened:
+            if "monotonic_ns" in event:
+                event["utc_ns"] = event["monotonic_ns"] + offset_ns
         self._waiting.extend(partial(self.box.write_event, event) for event in happened)
         self._before = frames[-1:].copy()
 

@@ -10,22 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from safetykit.core.jit import jit
-from safetykit.core.layout import FRAME
+from safetykit.core.layout import FRAME, Frame, Limits, Timing
 from safetykit.core.step import start, step
 from safetykit.errors import PolicyError
 from safetykit.runtime.frame_codec import as_words
 from safetykit.runtime.log_reader import Frames, Item, Lost, Opened, Place, Unreadable, read_log
 from safetykit.runtime.opening import is_present_layout, mapping, policy_arrays
 
-Arrays = tuple[np.ndarray, np.ndarray]  # limits, timing
+Arrays = tuple[Limits, Timing]
+Words = NDArray[np.int64]
 
 _WORD = 8
-INPUT_WORDS = min(FRAME.fields[name][1] for name in FRAME.names if not name.startswith("in_")) // _WORD
-_OUT_SEQ = FRAME.fields["out_seq"][1] // _WORD
 _WIDTH = FRAME.itemsize // _WORD
-assert all(FRAME.fields[name][1] < INPUT_WORDS * _WORD for name in FRAME.names if name.startswith("in_"))
+WORD_OF: dict[str, int] = {name: place[1] // _WORD for name, place in (FRAME.fields or {}).items()}
+INPUT_WORDS = min(word for name, word in WORD_OF.items() if not name.startswith("in_"))
+OUT_SEQ = WORD_OF["out_seq"]
+assert all(word < INPUT_WORDS for name, word in WORD_OF.items() if name.startswith("in_"))
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,12 @@ class ReplayReport:
 
 
 @jit
-def _check(limits, timing, words, scratch, scratch_words):  # type: ignore[no-untyped-def]
+def _check(limits: Limits, timing: Timing, words: Words, scratch: Frame, scratch_words: Words) -> int:
     """Index of the first frame (1 ..) that does not follow from the one before, or the number of frames."""
     for k in range(1, words.shape[0]):
         for w in range(words.shape[1]):
             scratch_words[w] = words[k, w] if w < INPUT_WORDS else words[k - 1, w]
-        if words[k, _OUT_SEQ] == 1:  # a guard started anew
+        if words[k, OUT_SEQ] == 1:  # a guard started anew
             for w in range(INPUT_WORDS, words.shape[1]):
                 scratch_words[w] = 0
             start(limits, timing, scratch)
@@ -73,7 +76,7 @@ def _check(limits, timing, words, scratch, scratch_words):  # type: ignore[no-un
         for w in range(words.shape[1]):
             if scratch_words[w] != words[k, w]:
                 return k
-    return words.shape[0]
+    return len(words)
 
 
 class Scratch:
@@ -162,7 +165,7 @@ class _Replay:
             self._before = None
         self._expected = number + len(words)
         before = self._before
-        if before is None and words[0, _OUT_SEQ] == 1:
+        if before is None and words[0, OUT_SEQ] == 1:
             before = np.zeros((1, _WIDTH), np.int64)  # what a guard starts from
         if before is None:
             self.report.anchors += 1
@@ -206,8 +209,8 @@ class _Replay:
 
 def _difference(place: Place, frame: int, recorded: np.ndarray, computed: np.ndarray) -> Difference:
     word = int(np.flatnonzero(recorded != computed)[0])
-    name = max((n for n in FRAME.names if FRAME.fields[n][1] <= word * _WORD), key=lambda n: FRAME.fields[n][1])
-    index = word - FRAME.fields[name][1] // _WORD
+    name = max((name for name, start_word in WORD_OF.items() if start_word <= word), key=WORD_OF.__getitem__)
+    index = word - WORD_OF[name]
     kind = FRAME[name].base
     values = [array[word : word + 1].view(kind)[0].item() for array in (recorded, computed)]
     label = f"{name}[{index}]" if FRAME[name].shape else name

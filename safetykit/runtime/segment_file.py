@@ -76,8 +76,9 @@ def list_segments(directory: Path) -> list[SegmentPath]:
         names = os.listdir(directory)
     except OSError as error:
         raise LogError(f"{directory}: cannot read the log directory: {error.strerror}") from error
-    found = [(segment_number(name), name) for name in names]
-    return [SegmentPath(directory / name, number) for number, name in sorted(f for f in found if f[0] is not None)]
+    numbered = ((segment_number(name), name) for name in sorted(names))
+    found = [SegmentPath(directory / name, number) for number, name in numbered if number is not None]
+    return sorted(found, key=lambda segment: segment.number)
 
 
 def read_segment(path: Path) -> bytes:

@@ -151,7 +151,7 @@ def encode_entry(kind: EntryType, number: int, utc_ns: int, payload: bytes, prev
 
 
 def to_json(document: Any) -> bytes:
-    """JSON without spaces, keys in the order given (that of channels counts); NaN, infinities as "nan", "inf", "-inf"."""
+    """JSON without spaces, keys in the order given (it counts for channels); NaN and infinities become strings."""
     plain = _plain(document)
     return json.dumps(plain, separators=(",", ":"), allow_nan=False).encode("ascii")
 

@@ -9,19 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from safetykit.core.jit import jit
-from safetykit.core.layout import FRAME
+from safetykit.core.layout import FRAME, Frame, Limits, Timing
 from safetykit.core.step import start, step
 from safetykit.errors import LogError
 from safetykit.runtime.events import action_name
 from safetykit.runtime.frame_codec import as_words
 from safetykit.runtime.log_reader import Frames, Lost, Opened, Unreadable, read_log
 from safetykit.runtime.opening import is_present_layout, names
-from safetykit.runtime.replay import INPUT_WORDS, Scratch
+from safetykit.runtime.replay import INPUT_WORDS, OUT_SEQ, Scratch, Words
 
 if TYPE_CHECKING:
     from safetykit.policy import Policy
-
-_OUT_SEQ = FRAME.fields["out_seq"][1] // 8
 
 
 @dataclass
@@ -40,10 +38,10 @@ class WhatIfReport:
 
 
 @jit
-def _run(limits, timing, words, scratch, scratch_words):  # type: ignore[no-untyped-def]
+def _run(limits: Limits, timing: Timing, words: Words, scratch: Frame, scratch_words: Words) -> None:
     """Replaces state and outputs of `words` by those of this policy; `scratch` carries the state on."""
     for k in range(words.shape[0]):
-        if words[k, _OUT_SEQ] == 1:  # a guard started anew
+        if words[k, OUT_SEQ] == 1:  # a guard started anew
             for w in range(words.shape[1]):
                 scratch_words[w] = 0
             start(limits, timing, scratch)
