@@ -57,6 +57,7 @@ from safetykit.core.vocabulary import Fallback, Fault
 _BOUND, _RATE, _JERK, _SLEW = 1 << Fault.BOUND, 1 << Fault.RATE, 1 << Fault.JERK, 1 << Fault.SLEW
 _LEAD, _OPPOSED, _REJECTED = 1 << Fault.LEAD, 1 << Fault.OPPOSED, 1 << Fault.REJECTED
 _DEGRADED, _INTERNAL = 1 << Fault.DEGRADED, 1 << Fault.INTERNAL
+_WAY_MAX = 1e15  # steps; beyond it the jerk limit does not matter, and whole numbers would get inexact
 _LAST, _MEASURED = int(Fallback.LAST), int(Fallback.MEASURED)
 
 
@@ -220,13 +221,14 @@ def _degraded(limits: Limits, row: int, lo: float, hi: float) -> tuple[float, fl
 def _jerk_limited(target: float, last: float, rate: float, jerk: float, dt_s: float) -> float:
     """Next value on the way to `target`: the rate changes by at most jerk * dt and comes to rest at the target.
 
-    The largest rate from which constant braking still ends at the distance e is, in steps of dt,
-    (sqrt((j dt)^2 + 8 j e) - j dt) / 2; so the value does not swing past its target.
+    Braking by j dt a step from the rate (n + f) j dt, 0 <= f < 1, covers (n (n + 1) / 2 + f (n + 1)) j dt^2. The
+    largest rate whose way still fits into the distance is chosen, so the value never swings past its target.
     """
     change = jerk * dt_s
     if change <= 0.0:
         return last
-    distance = abs(target - last)
-    speed = min(0.5 * (math.sqrt(change * change + 8.0 * jerk * distance) - change), distance / dt_s)
+    way = min(abs(target - last) / (change * dt_s), _WAY_MAX)
+    n = math.floor(0.5 * (math.sqrt(1.0 + 8.0 * way) - 1.0))
+    speed = min((n + (way - 0.5 * n * (n + 1.0)) / (n + 1.0)) * change, abs(target - last) / dt_s)
     wanted = speed if target >= last else -speed
     return last + clip(wanted, rate - change, rate + change) * dt_s

@@ -31,20 +31,20 @@ def start(frame: Frame) -> None:
 
 @jit
 def finished(timing: Timing, frame: Frame) -> bool:
-    """Moves on to the next phase when one ends; True when the last one has ended.
+    """Moves on to the next phase when one ends; True while the last one has ended.
 
-    A phase ends when its condition holds or its time is over. The last phase ends when its condition holds, if it
-    has one, and its time is over.
+    A phase ends when its condition holds or its time is over, whichever it has and comes first.
     """
     row = T_PHASE + frame.st_phase * PHASE_COLS
     condition, longest_ns = timing[row + PHASE_CONDITION], timing[row + PHASE_NS]
     reached = condition >= 0 and frame.st_conditions >> condition & 1 == 1
-    over = frame.in_now_ns - frame.st_phase_since_ns >= longest_ns
+    over = longest_ns > 0 and frame.in_now_ns - frame.st_phase_since_ns >= longest_ns
+    if not (reached or over):
+        return False
     if frame.st_phase >= timing[PHASE_COUNT] - 1:
-        return over and (reached or condition < 0)
-    if reached or (longest_ns > 0 and over):
-        frame.st_phase += 1
-        frame.st_phase_since_ns = frame.in_now_ns
+        return True
+    frame.st_phase += 1
+    frame.st_phase_since_ns = frame.in_now_ns
     return False
 
 
