@@ -71,7 +71,7 @@ def _range(
     """The range must split the input's own range: neither all of it nor none of it."""
     name, low, high = spec
     entry = names.inputs[name]
-    allowed = f"within {entry.min:g} to {entry.max:g} {unit_text(entry.unit)}"
+    allowed = f"within {entry.min:g} to {entry.max:g} {unit_text(entry.unit)}".rstrip()
     if low is not None and high is not None and low > high:
         report.add((*path, keys[0]), f"must not be more than {keys[1]}", low, f"<= {high:g}")
     elif (low is not None and low > entry.max) or (high is not None and high < entry.min):

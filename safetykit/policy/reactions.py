@@ -4,6 +4,7 @@ Why the floors are where they are:
 
 * A value that was limited is at least CLAMP; a command that cannot be trusted is at least HOLD.
 * Without fresh commands, trusted inputs, a known position or a loop on time nobody drives: at least RECOVER.
+  A torn read of an input keeps the last good copy, which ages: HOLD until it is stale.
 * A stop asked for by a person or a device is a stop. A state that cannot be is treated as the worst.
 * ``FIXED`` faults are reports of something already refused or withdrawn; the refusal is the reaction.
 """

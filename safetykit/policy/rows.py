@@ -55,7 +55,7 @@ def _range(name: str, lo: float | None, hi: float | None, within_s: float | None
     high = entry.max if hi is None else min(hi, entry.max)
     recent = within_s is not None
     kind = ConditionKind.RECENT if recent else ConditionKind.RANGE
-    text = f"{name} in [{low:g}, {high:g}] {unit_text(entry.unit)}"
+    text = f"{name} in [{low:g}, {high:g}] {unit_text(entry.unit)}".rstrip()
     text += f" since at most {within_s:g} s" if recent else ""
     return ConditionRow(kind, names.input_numbers[name], low, high, to_ns(within_s or 0.0), text)
 

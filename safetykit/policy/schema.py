@@ -197,8 +197,8 @@ class Phase(Part):
     name: Name
     set: dict[Name, Number] = Field(default={}, description="set-point of each channel")
     hold: list[Name] = Field(default=[], max_length=b.CHANNELS_MAX, description="channels that keep their last value")
-    for_s: Seconds | None = Field(None, description="ends after this time at the latest")
-    until: Condition | None = Field(None, description="ends when this holds")
+    for_s: Seconds | None = Field(None, description="the phase ends after this time at the latest")
+    until: Condition | None = Field(None, description="the phase ends when this holds")
 
 
 class Stop(Part):

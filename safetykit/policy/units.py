@@ -26,7 +26,7 @@ UNITS: dict[str, str] = {
     "k": "K",
     "ratio": "1",  # a share, normally 0 to 1
     "count": "1",  # a whole number of something
-    "flag": "0 or 1",  # a switch; the only unit that a name need not end with
+    "flag": "",  # a switch; the only unit that a name need not end with
 }
 
 _KEY_SUFFIXES = {

@@ -1,0 +1,187 @@
+"""A policy as tables for a person, every default filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from safetykit.policy import schema_parts
+from safetykit.policy.compile import Policy
+from safetykit.policy.fill_logic import reactions_of
+from safetykit.policy.reactions import BREAKERS, DEFAULT
+from safetykit.policy.report import Names
+from safetykit.policy.rows import condition_row
+from safetykit.policy.schema import Channel, PolicyDocument
+from safetykit.policy.schema_parts import Condition, Withdrawal
+from safetykit.policy.units import unit_text
+
+
+def tables(policy: Policy) -> Iterator[Table]:
+    """One table for each section that has entries."""
+    document, names = policy.document, Names(policy.document)
+    sections = (
+        _timing(document),
+        _inputs(document),
+        _channels(document),
+        _extras(document),
+        _groups(document),
+        _permission(document, names),
+        _functions(document, names),
+        _zones(document),
+        _recovery(document, names),
+        _stop(document, names),
+        _breakers(document),
+        _reactions(document),
+    )
+    yield from (table for table in sections if table.row_count)
+
+
+def _table(title: str, *columns: str) -> Table:
+    return Table(*columns, title=title, title_justify="left", title_style="bold")
+
+
+def _add(table: Table, *cells: Any) -> None:
+    table.add_row(*(Text(_shown(cell)) for cell in cells))
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, schema_parts.Table):
+        points = ", ".join(f"{x:g}: {y:g}" for x, y in value.points)
+        return f"by {value.over} {{{points}}}"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _condition(spec: Condition | Withdrawal, names: Names) -> str:
+    return condition_row(spec, names).text
+
+
+def _all_of(specs: Iterable[Condition], names: Names) -> str:
+    return " and ".join(_condition(spec, names) for spec in specs)
+
+
+def _timing(document: PolicyDocument) -> Table:
+    table = _table("Timing", "key", "value")
+    for key, value in document.timing.model_dump().items():
+        _add(table, key, value)
+    return table
+
+
+def _inputs(document: PolicyDocument) -> Table:
+    table = _table("Inputs", "source", "stale after ms", "needed", "input", "min", "max", "unit")
+    for name, source in document.sources.items():
+        for key, entry in source.inputs.items():
+            _add(
+                table,
+                name,
+                source.age_ms,
+                source.needed,
+                key,
+                entry.min,
+                entry.max,
+                unit_text(entry.unit) or entry.unit,
+            )
+    return table
+
+
+def _channels(document: PolicyDocument) -> Table:
+    keys = ("min", "max", "neutral", "stop", "emergency")
+    rates = ("rate_up_per_s", "rate_down_per_s", "rate_away_from_zero_per_s", "rate_towards_zero_per_s", "jerk_per_s2")
+    heads = ("up /s", "down /s", "from zero /s", "to zero /s", "jerk /s²")
+    table = _table("Channels", "channel", "unit", *keys, *heads)
+    for name, channel in document.channels.items():
+        _add(table, name, unit_text(channel.unit) or channel.unit, *(getattr(channel, key) for key in (*keys, *rates)))
+    return table
+
+
+def _extras(document: PolicyDocument) -> Table:
+    table = _table("Further limits", "channel", "limit", "value")
+    for name, channel in document.channels.items():
+        for key in ("slew", "lead", "oppose", "lateral", "request", "follow"):
+            part = getattr(channel, key)
+            if part is not None:
+                given = {word: value for word, value in part.model_dump().items() if value is not None}
+                _add(table, name, key, ", ".join(f"{word} {_shown(value)}" for word, value in given.items()))
+        _add(table, name, "on violation", _violation(channel))
+        if channel.degraded_scale < 1:
+            _add(table, name, "when degraded", f"{channel.degraded_scale:g} of the bounds")
+    return table
+
+
+def _violation(channel: Channel) -> str:
+    how = ", at once" if channel.fallback_jumps else ""
+    return f"{channel.on_violation}, fallback {channel.fallback}{how}"
+
+
+def _groups(document: PolicyDocument) -> Table:
+    table = _table("Groups", "group", "channels", "norm", "norm rate /s")
+    for name, group in document.groups.items():
+        _add(table, name, ", ".join(group.channels), group.norm, group.norm_rate_per_s)
+    return table
+
+
+def _permission(document: PolicyDocument, names: Names) -> Table:
+    permission = document.permission
+    engage = permission.engage
+    table = _table("Permission", "what", "condition", "channels", "until")
+    _add(table, "engage", engage if isinstance(engage, str) else _condition(engage, names), "all", None)
+    _add(table, "hold to run", permission.hold_to_run, None, None)
+    for name, override in permission.overrides.items():
+        spec = override.withdraw or override.keep
+        assert spec is not None  # checked when loaded
+        scope = override.channels if isinstance(override.channels, str) else ", ".join(override.channels)
+        _add(table, f"override {name}", f"keeps only while {_condition(spec, names)}", scope, override.until)
+    return table
+
+
+def _functions(document: PolicyDocument, names: Names) -> Table:
+    table = _table("Functions (anything else is refused)", "number", "function", "granted")
+    for number, (name, entry) in enumerate(document.functions.items(), 1):
+        _add(table, number, name, entry if isinstance(entry, str) else f"when {_all_of(entry.when, names)}")
+    return table
+
+
+def _zones(document: PolicyDocument) -> Table:
+    table = _table("Zones", "zone", "rule", "corners m", "floor m", "ceiling m")
+    for name, zone in document.zones.items():
+        corners = " ".join(f"({x:g}, {y:g})" for x, y in zone.corners_m)
+        _add(table, name, zone.rule, corners, zone.floor_m, zone.ceiling_m)
+    return table
+
+
+def _recovery(document: PolicyDocument, names: Names) -> Table:
+    table = _table("Recovery", "phase", *document.channels, "for s", "until")
+    for phase in document.recovery:
+        values = [phase.set.get(name, "hold") for name in document.channels]
+        until = None if phase.until is None else _condition(phase.until, names)
+        _add(table, phase.name, *values, phase.for_s, until)
+    return table
+
+
+def _stop(document: PolicyDocument, names: Names) -> Table:
+    table = _table("Stop", "key", "value")
+    _add(table, "power off after s", document.stop.power_off_after_s)
+    _add(table, "power in standby", document.stop.power_in_standby)
+    _add(table, "reset needs", _all_of(document.stop.reset_needs, names) or "nothing")
+    return table
+
+
+def _breakers(document: PolicyDocument) -> Table:
+    table = _table("Breakers", "breaker", "trips on", "ticks", "within ms", "action")
+    for name, breaker in document.breakers.items():
+        _add(table, name, ", ".join(breaker.faults), breaker.count, breaker.window_ms, breaker.action)
+    return table
+
+
+def _reactions(document: PolicyDocument) -> Table:
+    table = _table("Reactions", "fault", "action", "default")
+    for fault, action in reactions_of(document).items():
+        if fault not in BREAKERS:
+            _add(table, fault.name, action.name, None if action == DEFAULT[fault] else DEFAULT[fault].name)
+    return table
