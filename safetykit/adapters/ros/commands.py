@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -123,9 +124,20 @@ def _spin(node: GuardNode, guard: subprocess.Popen[bytes] | None, stop: _Stop) -
                     return guard.returncode if guard.returncode > 0 else 1
                 node.guard_ended(guard.returncode)
                 guard = None
+        if guard is not None:
+            _follow_to_the_end(executor, guard)
+        node.say_goodbye()
     finally:
         executor.shutdown(timeout_sec=1.0)
     return 0
+
+
+def _follow_to_the_end(executor: Any, guard: subprocess.Popen[bytes]) -> None:
+    """The guard stops the vehicle under control before it ends; what it sends meanwhile is still published."""
+    guard.terminate()
+    give_up_s = time.monotonic() + GUARD_STOP_S
+    while guard.poll() is None and time.monotonic() < give_up_s:
+        executor.spin_once(timeout_sec=SPIN_S)
 
 
 def start_guard(policy_source: str, instance: str) -> subprocess.Popen[bytes]:

@@ -257,6 +257,12 @@ class GuardNode(Node):
         self.port.link.ended = f"the guard process ended with code {code}"
         self.get_logger().error(self.port.link.ended)
 
+    def say_goodbye(self) -> None:
+        """The last thing this node says: neutral values, stopped."""
+        self._send(self._neutral, 0, False)
+        self._e_stop_topic.publish(Bool(data=True))
+        self._state_topic.publish(String(data="NODE_ENDED"))
+
     # ------------------------------------------------------------------ diagnostics
     def _on_diagnostics(self) -> None:
         now_ns = time.monotonic_ns()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -181,7 +182,7 @@ def test_the_order_of_stamps_survives_the_change_of_clock(steps: list[tuple[int,
     for count, (raw, jitter) in enumerate(steps):
         pair = ClockPair(start + count * MS, start // 2 + count * MS + jitter)
         found.append((raw, clock.convert(raw, {}, pair, pair)))
-    for (raw, converted), (raw_2, converted_2) in zip(found, found[1:], strict=False):
+    for (raw, converted), (raw_2, converted_2) in pairwise(found):
         assert (raw_2 > raw) == (converted_2 > converted)
         assert (raw_2 == raw) == (converted_2 == converted)
     assert all(-(2**63) <= converted < 2**63 for _, converted in found)
