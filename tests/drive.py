@@ -1,4 +1,4 @@
-"""A guard under test, driven tick by tick: a small policy that a test changes where it looks, and the ticks around it."""
+"""A guard under test, driven tick by tick: a small policy that a test changes where it looks, and its clock."""
 
 from __future__ import annotations
 

@@ -82,10 +82,11 @@ def straighten(limits: Limits, timing: Timing, frame: Frame, g: int, dt_s: float
             frame.out_sent[c] = frame.st_sent[c] + share * (frame.st_target[c] - frame.st_sent[c])
     for k in range(n):
         c = timing[row + GROUP_CHANNEL + k]
-        move_squared += (frame.out_sent[c] - frame.st_sent[c]) ** 2
-    move, move_max = math.sqrt(move_squared), limits[L_GROUP + g * GROUP_COLS + NORM_RATE] * dt_s
-    if move > move_max * _SLACK:
-        _pull_back(timing, frame, row, n, move_max / move)
+        move = frame.out_sent[c] - frame.st_sent[c]
+        move_squared += move * move
+    length, longest = math.sqrt(move_squared), limits[L_GROUP + g * GROUP_COLS + NORM_RATE] * dt_s
+    if length > longest * _SLACK:
+        _pull_back(timing, frame, row, n, longest / length)
         return _RATE
     return 0
 
@@ -135,5 +136,6 @@ def _length(timing: Timing, values: Limits, row: int, n: int) -> float:
     if largest == 0.0:
         return 0.0
     for k in range(n):
-        total += (values[timing[row + GROUP_CHANNEL + k]] / largest) ** 2
+        part = values[timing[row + GROUP_CHANNEL + k]] / largest
+        total += part * part
     return largest * math.sqrt(total)
