@@ -50,8 +50,8 @@ QUIT, SELFTEST_OK, RAISED_FAULTS, OUT_FD = range(4)
 RESET_SEQ, RESET_EVENT, REFUSED_SEEN, MISS_LIMIT, MISS_NEXT = range(4, 9)
 HEARD = 16  # by slot: something was published since the loop began
 BASELINE = HEARD + SLOTS  # by slot: PUBLISHED when the loop began
-TORN_TICKS = BASELINE + SLOTS  # by control client: torn reads in a row
-STOPS_SEEN = TORN_TICKS + CONTROL_COUNT  # by control client: bits of its count of stops
+TORN_TICKS = BASELINE + SLOTS  # by slot: torn reads in a row
+STOPS_SEEN = TORN_TICKS + SLOTS  # by control client: bits of its count of stops
 SOURCE_FIRST = STOPS_SEEN + CONTROL_COUNT  # by source: its first input ...
 SOURCE_INPUTS = SOURCE_FIRST + SOURCES_MAX  # ... and how many
 MISS_TIMES = SOURCE_INPUTS + SOURCES_MAX  # when the latest misses were
@@ -88,16 +88,31 @@ class Wiring(NamedTuple):
 
 @jit
 def poll(w: Wiring, slot: int) -> int:
-    """Status of one mailbox in this tick. Messages from before the loop began do not count."""
+    """Status of one mailbox in this tick. Messages from before the loop began do not count.
+
+    The first torn read in a row is a writer that this very tick interrupted: nothing new, the last good copy ages.
+    """
     base = slot * WORDS
-    verdict = receive(w.boxes[slot], w.inbox, base, SCRATCH)
+    verdict = _read(w, slot)
     if verdict == STATUS_TORN:
-        status.add(w.page, status.TORN + slot, 1)
-    elif verdict == STATUS_OK and w.memory[HEARD + slot] == 0:
+        return STATUS_OK if w.memory[TORN_TICKS + slot] == 1 and w.memory[HEARD + slot] else STATUS_TORN
+    if verdict == STATUS_OK and w.memory[HEARD + slot] == 0:
         if w.inbox[base + PUBLISHED] == w.memory[BASELINE + slot]:
             return STATUS_NEVER
         w.memory[HEARD + slot] = 1
     return verdict
+
+
+@jit
+def _read(w: Wiring, slot: int) -> int:
+    """Bring the private copy of a mailbox up to date; torn reads are counted, also how many in a row."""
+    verdict = receive(w.boxes[slot], w.inbox, slot * WORDS, SCRATCH)
+    if verdict != STATUS_TORN:
+        w.memory[TORN_TICKS + slot] = 0
+        return verdict
+    status.add(w.page, status.TORN + slot, 1)
+    w.memory[TORN_TICKS + slot] = min(w.memory[TORN_TICKS + slot] + 1, CONTROL_TORN_TICKS)
+    return STATUS_TORN
 
 
 @jit
@@ -143,13 +158,9 @@ def _take_control(w: Wiring, client: int) -> int:
     """Fault bits that one control client asks for; a reset is noted in the memory."""
     slot = CONTROL_SLOT + client
     base, memory = slot * WORDS, w.memory
-    faults, verdict = 0, receive(w.boxes[slot], w.inbox, base, SCRATCH)
-    memory[TORN_TICKS + client] = memory[TORN_TICKS + client] + 1 if verdict == STATUS_TORN else 0
-    if verdict == STATUS_TORN:
-        status.add(w.page, status.TORN + slot, 1)
-        if memory[TORN_TICKS + client] >= CONTROL_TORN_TICKS:
-            memory[TORN_TICKS + client] = CONTROL_TORN_TICKS
-            faults |= _STOP_REQUEST
+    faults, verdict = 0, _read(w, slot)
+    if memory[TORN_TICKS + slot] >= CONTROL_TORN_TICKS:
+        faults |= _STOP_REQUEST
     bits = w.inbox[base + BITS]  # of the last good copy; zero if there never was one
     if bits & CONTROL_BUTTON:
         faults |= _STOP_BUTTON
@@ -168,7 +179,7 @@ def _take_control(w: Wiring, client: int) -> int:
 @jit
 def _own_faults(w: Wiring, now: int) -> int:
     """Faults of the run time itself."""
-    faults = load(w.memory, RAISED_FAULTS)
+    faults: int = load(w.memory, RAISED_FAULTS)
     if now - w.memory[MISS_TIMES + w.memory[MISS_NEXT]] <= MISS_WINDOW_NS:
         faults |= _DEADLINE
     refused = load(w.boxes[COMMAND_SLOT], REFUSED)
