@@ -56,6 +56,7 @@ class Performance:
     trace: Trace
     frames: Mapping[str, Any]  # columns of the guard's frames
     guard_status: int
+    deeds_s: Mapping[str, float]  # when each fault that is done from outside really was, monotonic seconds
     sent: Any  # rows of the pilot's own record
     received: Any  # rows of the vehicle's own record
 
@@ -78,6 +79,7 @@ def run_directory() -> Iterator[Path]:
 
 def perform(stage: Stage, allowed: Allowed) -> Performance:
     """The whole show. Raises DemoError when a process does not start or ends by itself."""
+    shutil.rmtree(stage.out / "blackbox", ignore_errors=True)  # of the demo before; nobody's evidence
     stage.out.mkdir(parents=True, exist_ok=True)
     script = load_script(stage.script)
     environment = {"FASTDDS_BUILTIN_TRANSPORTS": "UDPv4", "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
@@ -87,19 +89,20 @@ def perform(stage: Stage, allowed: Allowed) -> Performance:
         trace = Trace(paths.run_dir(INSTANCE, create=False) / paths.RING)
         start_s = _start_cast(stage, crew)
         with View(stage.console, allowed) as view:
-            _play(script, crew, trace, view, start_s)
+            deeds_s = _play(script, crew, trace, view, start_s)
         stage.console.print("the script is over; stopping the guard")
         status = crew.end("guard")
     sent = read_rows(stage.out / "pilot.f64", pilot.WIDTH)
     received = read_rows(stage.out / "vehicle.f64", vehicle.WIDTH)
     # What arrives after the script is the guard's own farewell (power off, neutral) and no part of it.
     received = received[received[:, 0] < start_s + script.seconds]
-    return Performance(script, start_s, trace, trace.columns(), status, sent, received)
+    return Performance(script, start_s, trace, trace.columns(), status, deeds_s, sent, received)
 
 
 def _start_guard(stage: Stage, crew: Crew) -> None:
     """Starts the guard, waits until it sends. The first start compiles."""
-    crew.start("guard", "safetykit", "run", "--policy", stage.policy, "--instance", INSTANCE)
+    log = str(stage.out / "blackbox")
+    crew.start("guard", "safetykit", "run", "--policy", stage.policy, "--instance", INSTANCE, "--log-dir", log)
     started_s = time.monotonic()
     with stage.console.status("guard: starting") as line:
         while not _sending():
@@ -126,7 +129,7 @@ def _start_cast(stage: Stage, crew: Crew) -> float:
     """Starts everything around the guard; returns the script's zero in monotonic seconds."""
     common = ("--transport", stage.transport, "--instance", INSTANCE)
     if stage.transport == "ros2":
-        crew.start("ros", "safetykit", "ros", "--policy", stage.policy, "--instance", INSTANCE)
+        crew.start("ros", "safetykit", "ros", "--policy", stage.policy, "--instance", INSTANCE, "--attach")
     record, track = str(stage.out / "vehicle.f64"), str(stage.out / "track.f64")
     crew.start("vehicle", "sim.demo.vehicle", *common, "--record", record, "--track", track)
     crew.start("operator", "sim.demo.operator", *common)
@@ -149,14 +152,16 @@ def _all_alive(crew: Crew, *expected: str) -> None:
         raise DemoError(f"the {gone} process ended by itself:\n{crew.tail(gone)}")
 
 
-def _play(script: Script, crew: Crew, trace: Trace, view: View, start_s: float) -> None:
-    """From the script's zero to its end."""
+def _play(script: Script, crew: Crew, trace: Trace, view: View, start_s: float) -> dict[str, float]:
+    """From the script's zero to its end; returns when each deed was done."""
+    done_s: dict[str, float] = {}
     todo = _deeds(script, crew)
     dead: tuple[str, ...] = ()
     while (now_s := time.monotonic() - start_s) < script.seconds:
         while todo and todo[0].at_s <= now_s:
             deed = todo.pop(0)
             dead += deed.ends
+            done_s.setdefault(deed.fault, time.monotonic())
             deed.do()
         trace.drain()
         if trace.latest is not None:
@@ -165,6 +170,7 @@ def _play(script: Script, crew: Crew, trace: Trace, view: View, start_s: float) 
         _all_alive(crew, *dead)
         time.sleep(FRAME_EVERY_S)
     trace.drain()
+    return done_s
 
 
 @dataclass(frozen=True)
@@ -172,6 +178,7 @@ class Deed:
     """Something done to the cast from outside; `ends` names the process that does not survive it."""
 
     at_s: float
+    fault: str
     do: Callable[[], None]
     ends: tuple[str, ...] = ()
 
@@ -190,8 +197,8 @@ def _deeds(script: Script, crew: Crew) -> list[Deed]:
     deeds = []
     for fault in script.faults:
         if fault.kind == "kill":
-            deeds.append(Deed(fault.start_s, crew.processes["pilot"].kill, ("pilot",)))
+            deeds.append(Deed(fault.start_s, fault.name, crew.processes["pilot"].kill, ("pilot",)))
         if fault.kind == "stop_request":
-            deeds.append(Deed(fault.start_s, console.stop))
-            deeds.append(Deed(fault.start_s + fault.duration_s, reset))
+            deeds.append(Deed(fault.start_s, fault.name, console.stop))
+            deeds.append(Deed(fault.start_s + fault.duration_s, fault.name, reset))
     return sorted(deeds, key=lambda deed: deed.at_s)

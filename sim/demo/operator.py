@@ -26,10 +26,10 @@ def operate(link: OperatorLink, actuator: ActuatorReader) -> None:
     while True:
         now_s = time.monotonic()
         view = actuator.read()
-        if view is not None and view.state == State.ENGAGED:
+        if view is not None and view.state in (State.ENGAGED, State.RECOVERY):
             disengaged_s = now_s
         idle_s = now_s - disengaged_s
-        # Held while engaged; else released for a while and pressed again, which makes a rising edge.
+        # Held while it flies; else released for a while and pressed again, which makes a rising edge.
         link.engage(idle_s < PATIENCE_S or idle_s % PATIENCE_S > RELEASE_S)
         time.sleep(PERIOD_S)
 

@@ -32,16 +32,18 @@ class Outcome:
     problems: tuple[str, ...]
 
 
-def first_seen(fault: autonomy.Fault, number: int, frames: Columns, sent: FloatArray, start_s: float) -> int | None:
+def first_seen(
+    fault: autonomy.Fault, number: int, frames: Columns, sent: FloatArray, deeds_s: Mapping[str, float]
+) -> int | None:
     """First tick that could see the fault: its first wrong message is in the mailbox, or the deed was done."""
     if fault.kind in autonomy.DIRECTED:
-        return _tick_at(frames, start_s + fault.start_s)
+        return _tick_at(frames, deeds_s[fault.name])
     wrong = sent[(sent[:, FAULT] == number) & (sent[:, WRONG] == 1)]
     if len(wrong) == 0:
         return None
     tick = _tick_at(frames, wrong[0, 0])
     if fault.kind == "function":
-        changed = np.flatnonzero(np.diff(frames["in_function_seq"][tick:])) + tick + 1
+        changed = np.flatnonzero(np.diff(frames["in_function_seq"][tick - 1 :])) + tick
     else:
         values = wrong[0, 4:]
         asked = frames["in_ask"][tick:, : values.size]
@@ -75,7 +77,7 @@ def outcomes(script: autonomy.Script, performance: Performance, allowed: Allowed
     ends = [fault.start_s for fault in script.faults[1:]] + [script.seconds]
     rows = []
     for number, (fault, end_s) in enumerate(zip(script.faults, ends, strict=True)):
-        first = first_seen(fault, number, frames, performance.sent, start_s)
+        first = first_seen(fault, number, frames, performance.sent, performance.deeds_s)
         ticks, answer = contained(fault, first, frames, start_s + end_s)
         arrived = received[(received[:, 0] >= start_s + fault.start_s) & (received[:, 0] < start_s + end_s)]
         verdict = judge(arrived, allowed)

@@ -69,7 +69,7 @@ def write_png(story: Story, path: Path) -> None:
         _draw_channel(panel, story, channel)
     for fault in story.script.faults:
         panels[0].annotate(
-            fault.name, (fault.start_s, 1.02), xycoords=("data", "axes fraction"), rotation=28, fontsize=8, va="bottom"
+            fault.name, (fault.start_s, 1.02), xycoords=("data", "axes fraction"), rotation=35, fontsize=8, va="bottom"
         )
     for from_s, to_s, state in story.states():
         panels[-1].axvspan(from_s, to_s, color=STATE_COLOURS[state], lw=0)

@@ -32,7 +32,7 @@ class _Sources:
 def source_inputs(info: Mapping[str, Any], source: str) -> list[str]:
     """Names of a source's inputs, as the running guard states them."""
     entry = next(entry for entry in info["sources"] if entry["name"] == source)
-    return list(entry["inputs"])
+    return list(info["inputs"][entry["first"] : entry["first"] + entry["count"]])
 
 
 class Pilot:

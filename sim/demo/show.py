@@ -64,13 +64,13 @@ def table(rows: list[Outcome]) -> Table:
     result = Table(title="What went wrong, and what became of it", title_justify="left")
     result.add_column("fault")
     result.add_column("answer of the guard", ratio=1)
-    result.add_column("contained after", justify="right")
-    result.add_column("reached the actuators, of what is allowed", justify="right")
+    result.add_column("contained", justify="right")
+    result.add_column("arrived at the vehicle, of what is allowed", justify="right")
     result.add_column("escaped")
     for row in rows:
         verdict = row.verdict
         reached = f"value {verdict.bound_share:4.0%}  rate {verdict.rate_share:4.0%}  NaN {verdict.nonfinite}"
-        after = "never" if row.ticks is None else f"{row.ticks} tick{'' if row.ticks == 1 else 's'}"
+        after = "never" if row.ticks is None else f"after {row.ticks} ticks" if row.ticks else "in the same tick"
         escaped = "[bold red]" + "; ".join(row.problems) + "[/]" if row.problems else "[green]nothing[/]"
         result.add_row(row.fault.name, row.answer, after, reached, escaped)
     return result
