@@ -111,7 +111,9 @@ def test_every_single_bit_flip_is_found_and_costs_at_most_two_entries(closed: bo
         assert len(result.entries) >= len(offsets) - 1 - 2, f"bit {bit}: more was given up than needed"
         assert {entry.payload for entry in result.entries} <= whole, f"bit {bit}: changed content was believed"
         found = [*result.damages, *([result.tail] if result.tail else [])]
-        assert any(damage.offset <= bit // 8 < damage.offset + damage.size for damage in found), f"bit {bit}: wrong place"
+        assert any(damage.offset <= bit // 8 < damage.offset + damage.size for damage in found), (
+            f"bit {bit}: wrong place"
+        )
 
 
 def test_every_truncation_is_handled_and_torn_exactly_between_entries() -> None:
