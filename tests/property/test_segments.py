@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -130,7 +132,7 @@ def test_every_truncation_is_handled_and_torn_exactly_between_entries() -> None:
 @pytest.mark.parametrize("change", ["swap", "duplicate", "remove", "insert"])
 def test_moved_entries_are_found(change: str) -> None:
     data, offsets = small_segment()
-    parts = [data[a:b] for a, b in zip(offsets, offsets[1:], strict=False)]
+    parts = [data[a:b] for a, b in pairwise(offsets)]
     for place in range(len(parts) - 1):
         moved = list(parts)
         if change == "swap":

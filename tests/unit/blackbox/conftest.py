@@ -40,7 +40,7 @@ def rover() -> Policy:
     return load_policy("rover")
 
 
-def drive(policy: Policy, ticks: int, start_ns: int = 1_000_000_000) -> np.ndarray:
+def drive_rover(policy: Policy, ticks: int, start_ns: int = 1_000_000_000) -> np.ndarray:
     """Frames of a run: engaged, too fast, NaN, a refused function, a stop and a reset."""
     guard, frames = Guard(policy), np.zeros(ticks, FRAME)
     speed = 0.0
@@ -62,7 +62,7 @@ def drive(policy: Policy, ticks: int, start_ns: int = 1_000_000_000) -> np.ndarr
 
 @pytest.fixture(scope="session")
 def run(rover: Policy) -> np.ndarray:
-    frames = drive(rover, TICKS)
+    frames = drive_rover(rover, TICKS)
     assert set(np.unique(frames["st_state"])) >= {1, 2, 4}, "the run must engage and stop"
     frames.flags.writeable = False
     return frames
@@ -73,7 +73,7 @@ WriteLog = Callable[..., BlackBox]
 
 @pytest.fixture
 def write_log(tmp_path: Path, rover: Policy, run: np.ndarray) -> WriteLog:
-    """Writes `run` as a log of several segments: ``write_log(name, segments=3, closed=True, policy=None, **settings)``."""
+    """Writes `run` as a log of several segments, the last one closed or not; `settings` as in Settings."""
 
     def write(
         name: str = "log",
@@ -98,6 +98,11 @@ def write_log(tmp_path: Path, rover: Policy, run: np.ndarray) -> WriteLog:
         return box
 
     return write
+
+
+@pytest.fixture(scope="session")
+def drive() -> Callable[..., np.ndarray]:
+    return drive_rover
 
 
 @pytest.fixture

@@ -195,13 +195,16 @@ def test_an_entry_that_does_not_fit_is_taken_back(
     log, disk = tmp_path / "log", FullDisk(monkeypatch)
     box = BlackBox(Settings(log), {"name": "none"}, RING)
     disk.room = room
+
+    def write_rest() -> None:
+        for first in range(box.next_frame or 0, 400, 5):
+            box.write_frames(run[first : first + 5], first)
+
     for _ in range(3):
         with pytest.raises(OSError, match="No space left"):
-            for first in range(box.next_frame or 0, 400, 5):
-                box.write_frames(run[first : first + 5], first)
+            write_rest()
     disk.room = None
-    for first in range(box.next_frame or 0, 400, 5):
-        box.write_frames(run[first : first + 5], first)
+    write_rest()
     box.close("stop")
     report = verify(log)
     assert report.ok, report.findings
