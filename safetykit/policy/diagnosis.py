@@ -59,8 +59,8 @@ def problems_from(error: ValidationError, document: Any, file: str, lines: Mappi
 
 
 def line_of(path: Path, lines: Mapping[Path, int]) -> int:
-    """Line of the value at `path`, or of the nearest section around it."""
-    for end in range(len(path), 0, -1):
+    """Line of the value at `path`, or of the nearest section around it; 0 = unknown."""
+    for end in range(len(path), -1, -1):
         if path[:end] in lines:
             return lines[path[:end]]
     return 0
