@@ -19,17 +19,20 @@ WORD_BYTES = 8
 
 
 class WordFile:
-    """A mapped file of `count` int64 words. The mapping lives as long as an array made from it.
+    """A mapped file of `count` int64 words. The mapping lives as long as an array made from it, the lock as long as
+    this object.
 
     Attributes: ``path``, ``words`` (int64, shape ``(count,)``), ``fd``.
     """
 
+    fd = -1  # until the file is mapped it belongs to the caller
+
     def __init__(self, path: Path, fd: int, count: int, *, writable: bool) -> None:
         self.path = path
-        self.fd = fd
         protection = mmap.PROT_READ | (mmap.PROT_WRITE if writable else 0)
         self._map = mmap.mmap(fd, count * WORD_BYTES, flags=mmap.MAP_SHARED, prot=protection)
         self.words: Words = np.frombuffer(self._map, np.int64)
+        self.fd = fd
 
     @classmethod
     def open(cls, path: str | Path, count: int | None = None, *, writable: bool = False) -> WordFile:
@@ -98,8 +101,12 @@ class WordFile:
     def close(self) -> None:
         """Give the lock back. Arrays made from the mapping stay readable."""
         if self.fd >= 0:
+            fcntl.flock(self.fd, fcntl.LOCK_UN)  # the mapping holds a duplicate, so closing alone would keep it
             os.close(self.fd)
             self.fd = -1
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _open(path: Path, flags: int) -> int:
