@@ -27,8 +27,8 @@ RING = {"identity": "aa", "starts": 1}
 
 def log_of(directory: Path, frames: np.ndarray, policy: Policy, first: int = 0) -> Path:
     box = BlackBox(Settings(directory), policy_record(policy), RING)
-    for start in range(0, len(frames), 64):
-        box.write_frames(frames[start : start + 64], first + start)
+    for place in range(0, len(frames), 64):
+        box.write_frames(frames[place : place + 64], first + place)
     box.close("stop")
     return directory
 
