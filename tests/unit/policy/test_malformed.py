@@ -10,8 +10,12 @@ import pytest
 
 from safetykit.errors import PolicyError
 from safetykit.policy import load_policy, parse_policy
-from tests.unit.policy.cases import CASES, TEXTS
+from tests.unit.policy.cases_relations import RELATIONS
+from tests.unit.policy.cases_structure import STRUCTURE
+from tests.unit.policy.cases_text import TEXTS
 from tests.unit.policy.edits import edited, plain, run_cli, write_yaml
+
+CASES = [*STRUCTURE, *RELATIONS]
 
 
 def test_there_are_enough_cases() -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from safetykit.core import layout as at
+from safetykit.core.step import start, step
 from safetykit.core.vocabulary import Action, Fault
 from safetykit.errors import PolicyError
 from safetykit.policy import PRESETS, Policy, parse_policy
@@ -59,14 +60,14 @@ def containers(node: Any) -> list[Any]:
 def mutated(draw: st.DrawFn) -> dict[str, Any]:
     """A preset with one to four places changed, removed, swapped or copied elsewhere."""
     document = plain(draw(st.sampled_from(PRESETS)))
-    for _ in range(draw(st.integers(1, 4))):
+    for _ in range(draw(st.sampled_from([1, 1, 1, 2, 4]))):
         places = containers(document)
         if not places:
             break
         place = places[draw(st.integers(0, len(places) - 1))]
         keys = list(place) if isinstance(place, dict) else list(range(len(place)))
         key = keys[draw(st.integers(0, len(keys) - 1))]
-        what = draw(st.sampled_from(["set", "number", "remove", "rename", "copy", "scale"]))
+        what = draw(st.sampled_from(["set", "number", "remove", "rename", "copy", "scale", "scale", "scale"]))
         if what == "remove":
             del place[key]
         elif what == "number":
@@ -112,6 +113,34 @@ def loaded(document: Any) -> Policy | PolicyError:
         return error
 
 
+def driven(policy: Policy) -> None:
+    """A second of ticks with wild values: what is sent stays finite and inside the hard bounds."""
+    chance = np.random.default_rng(1)
+    frames = at.new_frames(1)
+    frame = frames.view(np.recarray)[0]
+    start(policy.limits, policy.timing, frame)
+    rows = [at.L_CHANNEL + c * at.CH_COLS for c in range(len(policy.channels))]
+    low = np.array([policy.limits[row + at.HARD_LO] for row in rows])
+    high = np.array([policy.limits[row + at.HARD_HI] for row in rows])
+    for tick in range(100):
+        now_ns = 10**9 + tick * policy.period_ns
+        frame.in_now_ns, frame.in_selftest_ok = now_ns, 1
+        frame.in_command_status, frame.in_command_published, frame.in_command_seq = at.STATUS_OK, tick + 1, tick + 1
+        frame.in_command_stamp_ns, frame.in_command_count = now_ns, len(rows)
+        frame.in_ask[:] = chance.normal(0, 10.0 ** chance.integers(-2, 3), len(frame.in_ask))
+        frame.in_source_status[:] = at.STATUS_OK
+        frame.in_source_stamp_ns[:] = now_ns
+        frame.in_value[:] = chance.normal(0, 1) if tick % 7 == 0 else 0.0
+        for name in policy.inputs:
+            if name == "engage":
+                frame.in_value[policy.input_index(name)] = float(tick > 3)
+        step(policy.limits, policy.timing, frame)
+        sent = frames["out_sent"][0, : len(rows)]
+        assert np.isfinite(sent).all()
+        assert (low <= sent).all()
+        assert (sent <= high).all()
+
+
 def explained(error: PolicyError) -> None:
     assert error.problems
     assert all(problem.message for problem in error.problems)
@@ -126,6 +155,7 @@ def test_mutations_load_or_are_refused(document: dict[str, Any]) -> None:
         explained(result)
     else:
         sane(result)
+        driven(result)
 
 
 @settings(max_examples=300, deadline=None)

@@ -1,0 +1,36 @@
+"""Text that is no policy at all, and what the message must say: (name, bytes, words)."""
+
+from __future__ import annotations
+
+TEXTS: list[tuple[str, bytes, str]] = [
+    ("empty", b"", "is empty"),
+    ("blank", b"  \n\n", "is empty"),
+    ("comment only", b"# nothing\n", "holds no policy"),
+    ("null", b"null\n", "holds no policy"),
+    ("a word", b"hello\n", "a section with keys"),
+    ("a list", b"- 1\n- 2\n", "a section with keys"),
+    ("not UTF-8", b"name: \xff\xfe\n", "not UTF-8"),
+    ("binary", bytes(range(256)), "not UTF-8"),
+    ("control character", b"name: a\x01b\n", "not valid YAML"),
+    ("tab as indent", b"timing:\n\tperiod_ms: 10\n", "not valid YAML"),
+    ("open bracket", b"name: [1, 2\n", "not valid YAML"),
+    ("open quote", b'name: "abc\n', "not valid YAML"),
+    ("two documents", b"name: a\n---\nname: b\n", "several documents"),
+    ("duplicate key", b"name: a\nname: b\n", "given twice, first in line 1"),
+    ("duplicate key below", b"timing:\n  period_ms: 10\n  period_ms: 20\n", "timing.period_ms: the key is given twice"),
+    ("number as key", b"1: a\n", "keys must be plain text"),
+    ("list as key", b"? [a, b]\n: 1\n", "keys must be plain text"),
+    ("null as key", b"~: 1\n", "keys must be plain text"),
+    ("anchor", b"a: &x 1\nb: 2\n", "anchors and aliases"),
+    ("alias to itself", b"a: &x [*x]\n", "anchors and aliases"),
+    ("alias bomb", b"a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nd: [*c,*c]\n", "anchors and aliases"),
+    ("merge key", b"a: &a {x: 1}\nb:\n  <<: *a\n", "anchors and aliases"),
+    ("tag", b"a: !!python/object/apply:os.system ['true']\n", "tags"),
+    ("own tag", b"a: !thing 1\n", "tags"),
+    ("deep nesting", b"a: " + b"[" * 100 + b"]" * 100 + b"\n", "nested deeper"),
+    ("unfinished deep nesting", b"[" * 5000, "nested deeper"),
+    ("too many values", b"a: [" + b"1," * 30_000 + b"1]\n", "more than"),
+    ("too large", b"# " + b"x" * 300_000 + b"\n", "too large"),
+    ("huge number", b"name: 1" + b"0" * 5000 + b"\n", "name"),
+    ("YAML directive of the future", b"%YAML 9.9\n---\nname: a\n", "policy"),
+]
