@@ -29,7 +29,7 @@ from sim.demo.view import View
 INSTANCE = "demo"
 READY_WITHIN_S = 90.0  # compiling from nothing on a slow machine
 FRAME_EVERY_S = 0.05
-LEAD_IN_S = 0.5
+LEAD_IN_S = {"ros2": 2.5, "shm": 1.5}  # the pilot's own start, before the script's zero
 
 
 class DemoError(SafetykitError):
@@ -140,7 +140,7 @@ def _start_cast(stage: Stage, crew: Crew) -> float:
             if time.monotonic() > until_s:
                 raise DemoError(f"nothing arrives at the vehicle:\n{crew.tail('vehicle')}")
             time.sleep(0.1)
-    start_s = time.monotonic() + LEAD_IN_S
+    start_s = time.monotonic() + LEAD_IN_S[stage.transport]
     arguments = ("--script", str(stage.script), "--record", str(stage.out / "pilot.f64"), "--start-s", repr(start_s))
     crew.start("pilot", "sim.demo.pilot", *common, *arguments)
     return start_s

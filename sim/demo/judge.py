@@ -18,7 +18,7 @@ FloatArray = NDArray[np.float64]
 
 FLOAT_NOISE = 1e-9  # relative and absolute: rounding of values and time stamps on their way
 STAMP_NOISE_S = 2e-6  # a time stamp passes through float seconds
-JITTER_S = 0.05  # two messages may arrive this much closer together than they were sent
+ARRIVAL_JITTER_S = 0.05  # two messages may arrive this much closer together than they were sent
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,11 @@ class Verdict:
     escapes: tuple[str, ...]
 
 
-def judge(received: FloatArray, allowed: Allowed) -> Verdict:
-    """Checks a record of rows ``(arrival_s, stamp_s, values...)``, shape ``(n, 2 + channels)``."""
+def judge(received: FloatArray, allowed: Allowed, stamp_noise_s: float = STAMP_NOISE_S) -> Verdict:
+    """Checks a record of rows ``(arrival_s, stamp_s, values...)``, shape ``(n, 2 + channels)``.
+
+    `stamp_noise_s`: how far the difference of two stamps may be off.
+    """
     values = received[:, 2:]
     bad = ~np.isfinite(values).all(axis=1)
     good = received[~bad]
@@ -87,9 +90,9 @@ def judge(received: FloatArray, allowed: Allowed) -> Verdict:
         return Verdict(len(received), int(bad.sum()), 0.0, 0.0, tuple(escapes))
     bound_share, found = _bounds(good[:, 2:], allowed)
     escapes += found
-    rate_share, found = _rates(good[:, 1], good[:, 2:], allowed, STAMP_NOISE_S)
+    rate_share, found = _rates(good[:, 1], good[:, 2:], allowed, stamp_noise_s)
     escapes += [f"{text}, by the guard's stamps" for text in found]
-    _, found = _rates(good[:, 0], good[:, 2:], allowed, JITTER_S)
+    _, found = _rates(good[:, 0], good[:, 2:], allowed, ARRIVAL_JITTER_S)
     escapes += [f"{text}, by arrival" for text in found]
     return Verdict(len(received), int(bad.sum()), bound_share, rate_share, tuple(escapes))
 

@@ -32,12 +32,11 @@ class Outcome:
     problems: tuple[str, ...]
 
 
-def first_seen(
-    fault: autonomy.Fault, number: int, frames: Columns, sent: FloatArray, deeds_s: Mapping[str, float]
-) -> int | None:
+def first_seen(fault: autonomy.Fault, number: int, performance: Performance) -> int | None:
     """First tick that could see the fault: its first wrong message is in the mailbox, or the deed was done."""
+    frames, sent = performance.frames, performance.sent
     if fault.kind in autonomy.DIRECTED:
-        return _tick_at(frames, deeds_s[fault.name])
+        return _tick_at(frames, performance.deeds_s[fault.name])
     wrong = sent[(sent[:, FAULT] == number) & (sent[:, WRONG] == 1)]
     if len(wrong) == 0:
         return None
@@ -77,7 +76,7 @@ def outcomes(script: autonomy.Script, performance: Performance, allowed: Allowed
     ends = [fault.start_s for fault in script.faults[1:]] + [script.seconds]
     rows = []
     for number, (fault, end_s) in enumerate(zip(script.faults, ends, strict=True)):
-        first = first_seen(fault, number, frames, performance.sent, performance.deeds_s)
+        first = first_seen(fault, number, performance)
         ticks, answer = contained(fault, first, frames, start_s + end_s)
         arrived = received[(received[:, 0] >= start_s + fault.start_s) & (received[:, 0] < start_s + end_s)]
         verdict = judge(arrived, allowed)

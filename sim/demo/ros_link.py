@@ -1,7 +1,7 @@
 """The demo's processes over ROS 2, as anybody's own nodes would be: topics and standard messages, nothing of ours.
 
-Topic names are the defaults of `safetykit ros`. Stamps are ROS time; the difference to CLOCK_MONOTONIC is taken at
-every message, because the ROS clock of this machine may be stepped.
+Topic names are the defaults of `safetykit ros`. Stamps are ROS time; the difference to CLOCK_MONOTONIC is taken once,
+so that a frozen stamp stays frozen to the last digit and differences of stamps are exact.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import Bool, String
 
 from sim.demo.links import Received
@@ -23,30 +24,31 @@ from sim.vehicles import Quadrotor
 FloatArray = NDArray[np.float64]
 
 DEPTH = 10
-SPINS_MAX = 20  # messages taken in one go
+NS_PER_S = 1_000_000_000
 
 
 class _Node:
     """A node that is spun by its owner's own loop."""
 
     def __init__(self, name: str) -> None:
-        rclpy.init()
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         self.node = rclpy.create_node(name)
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
+        self.ahead_ns = self._clock_difference_ns()  # ROS time minus CLOCK_MONOTONIC
 
-    def spin(self) -> None:
-        """Takes what has arrived, waits for nothing."""
-        for _ in range(SPINS_MAX):
-            self.executor.spin_once(timeout_sec=0.0)
-
-    def ahead_ns(self) -> int:
-        """ROS time minus CLOCK_MONOTONIC."""
-        return int(self.node.get_clock().now().nanoseconds) - time.monotonic_ns()
+    def _clock_difference_ns(self) -> int:
+        """The pair of readings that lie closest together, of several."""
+        pairs = []
+        for _ in range(20):
+            before_ns = time.monotonic_ns()
+            ros_ns = int(self.node.get_clock().now().nanoseconds)
+            after_ns = time.monotonic_ns()
+            pairs.append((after_ns - before_ns, ros_ns - (before_ns + after_ns) // 2))
+        return min(pairs)[1]
 
     def put_stamp(self, header: Any, monotonic_ns: int) -> None:
-        stamp_ns = monotonic_ns + self.ahead_ns()
-        header.stamp.sec, header.stamp.nanosec = divmod(stamp_ns, 1_000_000_000)
+        header.stamp.sec, header.stamp.nanosec = divmod(monotonic_ns + self.ahead_ns, NS_PER_S)
 
 
 class Pilot(_Node):
@@ -74,13 +76,16 @@ class Vehicle(_Node):
         self.odometry = self.node.create_publisher(Odometry, "odom", DEPTH)
 
     def _take(self, message: TwistStamped) -> None:
-        stamp_ns = message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec - self.ahead_ns()
+        stamp_ns = message.header.stamp.sec * NS_PER_S + message.header.stamp.nanosec - self.ahead_ns
         linear, angular = message.twist.linear, message.twist.angular
         values = np.array([linear.x, linear.y, linear.z, angular.z])
         self.arrived.append(Received(time.monotonic_ns(), stamp_ns, values))
 
     def receive(self) -> list[Received]:
-        self.spin()
+        count = -1
+        while len(self.arrived) > count:  # a spin that brings nothing ends it
+            count = len(self.arrived)
+            self.executor.spin_once(timeout_sec=0.0)
         taken, self.arrived = self.arrived, []
         return taken
 

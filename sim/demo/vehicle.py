@@ -16,8 +16,8 @@ from sim.demo.links import vehicle_link
 from sim.demo.record import RowWriter
 from sim.vehicles import Quadrotor
 
-PERIOD_S = 0.002
-MEASURE_EVERY = 5  # periods: measurements at 100 Hz
+PERIOD_S = 0.004
+MEASURE_EVERY = 3  # periods: measurements at about 80 Hz
 WIDTH = 6  # arrival, stamp (both s), four values
 TRACK_WIDTH = 8  # time (s), position (3), velocity (3), yaw
 
