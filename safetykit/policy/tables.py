@@ -25,6 +25,7 @@ def tables(policy: Policy) -> Iterator[Table]:
     sections = (
         _timing(document),
         _inputs(document),
+        _references(document),
         _channels(document),
         _extras(document),
         _groups(document),
@@ -70,6 +71,15 @@ def _timing(document: PolicyDocument) -> Table:
     table = _table("Timing", "key", "value")
     for key, value in document.timing.model_dump().items():
         _add(table, key, value)
+    return table
+
+
+def _references(document: PolicyDocument) -> Table:
+    table = _table("Position and speed", "what", "input")
+    for axis, name in (document.position.model_dump() if document.position else {}).items():
+        _add(table, axis, name)
+    if document.speed is not None:
+        _add(table, "speed", document.speed)
     return table
 
 

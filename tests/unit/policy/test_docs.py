@@ -1,0 +1,51 @@
+"""docs/policy.md says what the code does: its example loads, its tables are complete."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from safetykit.core.vocabulary import Action
+from safetykit.policy import PRESETS, load_policy, schema, schema_parts
+from safetykit.policy.reactions import BREAKERS, DEFAULT, FIXED, FLOOR
+from safetykit.policy.units import UNITS
+
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "policy.md").read_text()
+
+
+def test_the_example_is_a_policy(tmp_path: Path) -> None:
+    example = re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    assert example is not None
+    file = tmp_path / "cart.yaml"
+    file.write_text(example[1])
+    assert load_policy(file).channels == ("speed_mps",)
+
+
+def test_every_key_is_described() -> None:
+    models = [
+        value
+        for module in (schema, schema_parts)
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, BaseModel)
+    ]
+    words = set(re.findall(r"[a-z0-9_]+", PAGE))
+    missing = {key for model in models for key in model.model_fields} - words
+    assert not missing
+
+
+def test_units_and_presets_are_named() -> None:
+    for word in (*UNITS, *PRESETS):
+        assert f"`{word}`" in PAGE
+
+
+def test_the_table_of_reactions() -> None:
+    rows = {row[0]: row[1:] for row in re.findall(r"^\| `([A-Z_]+)` \| ([A-Z_]+) \| ([A-Z_]+) \|$", PAGE, re.MULTILINE)}
+    expected = {
+        fault.name: (DEFAULT[fault].name, FLOOR[fault].name)
+        for fault in DEFAULT
+        if fault not in BREAKERS and fault not in FIXED
+    }
+    assert rows == expected
+    assert " < ".join(action.name for action in Action) in PAGE
