@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import CHANNEL_COUNT, INPUT_COUNT, SOURCE_COUNT, STATUS_OK, Frame, Limits, Timing
 from safetykit.core.step import step
 
@@ -32,7 +32,7 @@ def feed(timing: Timing, frame: Frame, now_ns: int, stamp_ns: int, commands: Lim
     frame.in_request_bits = -1
 
 
-@jit
+@jit_apart
 def run(
     limits: Limits,
     timing: Timing,

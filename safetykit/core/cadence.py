@@ -6,7 +6,7 @@ actuator disagree. Kept by time, as everything else here.
 
 from __future__ import annotations
 
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
     CH_COLS,
     CHANNEL_COUNT,
@@ -28,7 +28,7 @@ from safetykit.core.vocabulary import Fault
 REASON = 1 << Fault.REQUEST_CADENCE
 
 
-@jit
+@jit_apart
 def check(limits: Limits, timing: Timing, frame: Frame) -> int:
     """Mask of channels that broke their cadence; their target becomes neutral. Updates the request bits' history."""
     broken = 0

@@ -12,7 +12,7 @@ import math
 from safetykit.core import lateral, slew
 from safetykit.core.inputs import recent_extremes
 from safetykit.core.interval import clip, narrow, outside
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
     CH_COLS,
     CHI_COLS,
@@ -36,6 +36,7 @@ from safetykit.core.layout import (
     LO,
     MEASURED,
     NEUTRAL,
+    NEUTRAL_TRACKS,
     OPPOSE_ALLOWANCE,
     OPPOSE_GAIN,
     OPPOSE_SLOT,
@@ -91,14 +92,14 @@ def limit(limits: Limits, timing: Timing, frame: Frame, c: int, dt_s: float, ask
         a, b = _lead(limits, timing, frame, row, row_i, flags, last)
         reasons |= _LEAD if outside(target, a, b, tolerance) else 0
         lo, hi = narrow(lo, hi, a, b)
-    if frame.st_degraded:
+    if asked and frame.st_degraded:
         a, b = _degraded(limits, row, low, high)
         reasons |= _DEGRADED if outside(target, a, b, tolerance) else 0
         lo, hi = narrow(lo, hi, a, b)
     sent = clip(target, lo, hi)
     if flags & HAS_JERK:
         jerk = _value(limits, timing, frame, row, row_i, JERK)
-        smooth = clip(_jerk_limited(sent, last, frame.st_rate[c], jerk, dt_s), lo, hi)
+        smooth = clip(_jerk_limited(clip(target, low, high), last, frame.st_rate[c], jerk, dt_s), lo, hi)
         reasons |= _JERK if abs(smooth - sent) > tolerance else 0
         sent = smooth
     if asked and flags & REJECTS and reasons:
@@ -122,15 +123,24 @@ def sound(limits: Limits, frame: Frame, c: int) -> int:
 
 
 @jit
+def neutral(limits: Limits, timing: Timing, frame: Frame, c: int) -> float:
+    """The value at rest: constant, or where the vehicle is now, so that engaging does not begin with a jump."""
+    row_i = T_CHANNEL + c * CHI_COLS
+    if timing[row_i + FLAGS] & NEUTRAL_TRACKS and frame.st_valid >> timing[row_i + MEASURED] & 1:
+        return frame.in_value[timing[row_i + MEASURED]]
+    return limits[L_CHANNEL + c * CH_COLS + NEUTRAL]
+
+
+@jit_apart
 def fallback(limits: Limits, timing: Timing, frame: Frame, c: int) -> float:
     """The value that stands in for one that may not be used."""
-    row, row_i = L_CHANNEL + c * CH_COLS, T_CHANNEL + c * CHI_COLS
+    row_i = T_CHANNEL + c * CHI_COLS
     kind, measured = timing[row_i + FALLBACK], timing[row_i + MEASURED]
     if kind == _MEASURED and measured >= 0 and frame.st_valid >> measured & 1:
         return frame.in_value[measured]
     if kind in (_LAST, _MEASURED):
         return frame.st_sent[c]
-    return limits[row + NEUTRAL]
+    return neutral(limits, timing, frame, c)
 
 
 @jit

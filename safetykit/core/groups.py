@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from safetykit.core.interval import outside
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
     CH_COLS,
     GROUP_CHANNEL,
@@ -36,7 +36,7 @@ _NORM, _RATE, _BOUND = 1 << Fault.NORM, 1 << Fault.RATE, 1 << Fault.BOUND
 _SLACK = 1.0 + 1e-12  # of a norm, against float noise
 
 
-@jit
+@jit_apart
 def shorten(limits: Limits, timing: Timing, frame: Frame, g: int) -> int:
     """Scales the group's targets into the ball and the hard bounds, keeping direction; returns the reasons."""
     row, n = T_GROUP + g * GROUP_COLS_I, timing[T_GROUP + g * GROUP_COLS_I + GROUP_N]
@@ -63,7 +63,7 @@ def shorten(limits: Limits, timing: Timing, frame: Frame, g: int) -> int:
     return reasons
 
 
-@jit
+@jit_apart
 def straighten(limits: Limits, timing: Timing, frame: Frame, g: int, dt_s: float) -> int:
     """Makes the group's move a straight one: the share of it that all channels, and the norm of the rate, allow.
 
@@ -91,7 +91,7 @@ def straighten(limits: Limits, timing: Timing, frame: Frame, g: int, dt_s: float
     return 0
 
 
-@jit
+@jit_apart
 def enforce(limits: Limits, timing: Timing, frame: Frame, g: int) -> None:
     """Last word of the norm: a move that left the ball (a jerk limit or a forced move) ends at its surface."""
     row, n = T_GROUP + g * GROUP_COLS_I, timing[T_GROUP + g * GROUP_COLS_I + GROUP_N]
@@ -118,7 +118,7 @@ def _pull_back(timing: Timing, frame: Frame, row: int, n: int, share: float) -> 
         frame.out_sent[c] = frame.st_sent[c] + share * (frame.out_sent[c] - frame.st_sent[c])
 
 
-@jit
+@jit_apart
 def _norm(limits: Limits, timing: Timing, frame: Frame, g: int) -> float:
     """The longest vector allowed now."""
     table = timing[T_GROUP + g * GROUP_COLS_I + GROUP_TABLE]
@@ -127,7 +127,7 @@ def _norm(limits: Limits, timing: Timing, frame: Frame, g: int) -> float:
     return look_up(limits, timing, frame, table)
 
 
-@jit
+@jit_apart
 def _length(timing: Timing, values: Limits, row: int, n: int) -> float:
     """Euclidean length, scaled by the largest component so that no finite vector overflows on the way."""
     largest, total = 0.0, 0.0

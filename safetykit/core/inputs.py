@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
     ALL_CHANNELS,
     CHANNEL_COUNT,
@@ -186,7 +186,7 @@ def _sample(timing: Timing, frame: Frame) -> None:
             frame.st_sample_stamp_ns[slot] = stamp_ns
 
 
-@jit
+@jit_apart
 def recent_extremes(timing: Timing, frame: Frame, slot: int) -> tuple[bool, float, float]:
     """(known, min, max) of the slot's recent samples; known is False if the input is not valid now."""
     row = T_SAMPLE + slot * SAMPLE_COLS

@@ -6,6 +6,9 @@ Options and why:
 * no ``fastmath``: it makes ``isfinite(nan)`` true.
 * ``nogil``: the real-time loop runs without the interpreter lock.
 * ``cache``: a second start takes well under a second.
+* ``forceinline``: a tick becomes one machine function; arrays cost fourteen arguments per call otherwise (measured:
+  86 ns -> 34 ns for a whole tick of one channel). Large parts that are used in several places, or only by
+  some policies, stay functions of their own (`jit_apart`), which keeps compile time down.
 * ``_nrt=False``: compile without numba's reference-counting run time. Any allocation in the core becomes a
   compile error, and a tick loses its atomic increments (measured: 132 ns -> 5 ns for eight channels).
 
@@ -29,7 +32,12 @@ import numba
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "cache": True, "_nrt": False}
+OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "nogil": True,
+    "cache": True,
+    "_nrt": False,
+}
 COMPILED_PACKAGES = ("core", "runtime")
 
 
@@ -56,11 +64,20 @@ _CACHE_FOLDER = _cache_folder()
 
 
 def jit(function: F) -> F:
-    """Compile `function` with the core's options; with ``NUMBA_DISABLE_JIT=1`` it stays Python."""
+    """Compile `function`, inlined into its callers; with ``NUMBA_DISABLE_JIT=1`` it stays Python."""
+    return _compile(function, forceinline=True)
+
+
+def jit_apart(function: F) -> F:
+    """As `jit`, but a machine function of its own."""
+    return _compile(function)
+
+
+def _compile(function: F, **more: bool) -> F:
     before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
     numba.config.CACHE_DIR = _CACHE_FOLDER  # type: ignore[attr-defined]
     try:
-        compiled: F = numba.njit(**OPTIONS)(function)
+        compiled: F = numba.njit(**{**OPTIONS, **more})(function)
     finally:
         numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
     return compiled

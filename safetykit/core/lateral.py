@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 
 from safetykit.core.interval import narrow, outside
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
     CHI_COLS,
     GEOMETRY,
@@ -39,7 +39,7 @@ _CURVATURE = int(Geometry.CURVATURE)
 _ANGLE_MAX = 1.5  # rad at the road wheel: beyond it tan() has no meaning for a vehicle
 
 
-@jit
+@jit_apart
 def limit(
     limits: Limits, timing: Timing, frame: Frame, c: int, row: int, dt_s: float, lo: float, hi: float
 ) -> tuple[float, float, int]:

@@ -236,6 +236,7 @@ HAS_FOLLOW = 1 << 5
 REJECTS = 1 << 6  # a violation replaces the value by the fallback instead of clamping
 JUMPS = 1 << 7  # ... at once instead of ramping
 EMERGENCY_JUMPS = 1 << 8  # EMERGENCY_STOP sends its value at once
+NEUTRAL_TRACKS = 1 << 10  # at rest the value follows the measured one, where it is valid
 LEAD_TOWARD_ZERO = 1 << 9  # moving towards zero is always allowed, whatever is measured
 
 

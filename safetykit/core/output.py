@@ -6,7 +6,7 @@ import math
 
 from safetykit.core import envelope, groups, recovery, slew
 from safetykit.core.interval import clip
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
     CH_COLS,
     CHANNEL_COUNT,
@@ -37,11 +37,11 @@ from safetykit.core.vocabulary import Fault, State
 
 _STANDBY, _ENGAGED = int(State.STANDBY), int(State.ENGAGED)
 _RECOVERY, _PROTECTIVE = int(State.RECOVERY), int(State.PROTECTIVE_STOP)
-_BOOT, _EMERGENCY = int(State.BOOT), int(State.EMERGENCY_STOP)
+_EMERGENCY = int(State.EMERGENCY_STOP)
 _REJECTED, _INTERNAL = 1 << Fault.REJECTED, 1 << Fault.INTERNAL
 
 
-@jit
+@jit_apart
 def limit_all(limits: Limits, timing: Timing, frame: Frame, dt_s: float, asked: int) -> int:
     """Moves out_sent towards st_target within the envelope; `asked` is the mask of channels whose target is the ask.
 
@@ -76,15 +76,15 @@ def _blame(timing: Timing, frame: Frame, g: int, reasons: int, asked: int) -> in
 
 @jit
 def override_targets(limits: Limits, timing: Timing, frame: Frame, state: int) -> None:
-    """Targets of every state but ENGAGED."""
+    """Targets of every state but ENGAGED, and of the tick that enters it."""
     if state == _RECOVERY:
         recovery.set_targets(limits, timing, frame)
         return
-    column = EMERGENCY
-    if state in (_BOOT, _STANDBY):
-        column = NEUTRAL
-    elif state == _PROTECTIVE:
-        column = STOP
+    if state <= _ENGAGED:
+        for c in range(timing[CHANNEL_COUNT]):
+            frame.st_target[c] = envelope.neutral(limits, timing, frame, c)
+        return
+    column = STOP if state == _PROTECTIVE else EMERGENCY
     for c in range(timing[CHANNEL_COUNT]):
         frame.st_target[c] = limits[L_CHANNEL + c * CH_COLS + column]
 

@@ -6,7 +6,7 @@ It only sets targets. The envelope moves there within all limits, so nothing jum
 from __future__ import annotations
 
 from safetykit.core.bounds import CHANNELS_MAX
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
     CHANNEL_COUNT,
     L_PHASE,
@@ -48,7 +48,7 @@ def finished(timing: Timing, frame: Frame) -> bool:
     return False
 
 
-@jit
+@jit_apart
 def set_targets(limits: Limits, timing: Timing, frame: Frame) -> None:
     """Set-points of the present phase; a held channel stays at what was last sent."""
     hold = timing[T_PHASE + frame.st_phase * PHASE_COLS + PHASE_HOLD]

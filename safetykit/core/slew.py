@@ -8,7 +8,7 @@ bounded whatever the tick rate.
 from __future__ import annotations
 
 from safetykit.core.bounds import SLEW_BUCKETS
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
     CH_COLS,
     CHI_COLS,
@@ -23,7 +23,7 @@ from safetykit.core.layout import (
 )
 
 
-@jit
+@jit_apart
 def window(limits: Limits, timing: Timing, frame: Frame, c: int) -> tuple[float, float]:
     """(lo, hi) that channel `c` may take now. Moves the buckets on to the present first."""
     slot = timing[T_CHANNEL + c * CHI_COLS + SLEW_SLOT]

@@ -21,7 +21,7 @@ from safetykit.core import (
     stop,
     zones,
 )
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
     ALL_CHANNELS,
     CADENCE_USED,
@@ -49,7 +49,7 @@ _RECOVERY, _EMERGENCY = int(State.RECOVERY), int(State.EMERGENCY_STOP)
 _NS = 1e-9
 
 
-@jit
+@jit_apart
 def start(limits: Limits, timing: Timing, frame: Frame) -> None:
     """Puts a zeroed frame into its first state: BOOT, everything at neutral."""
     for c in range(timing[CHANNEL_COUNT]):
@@ -59,7 +59,7 @@ def start(limits: Limits, timing: Timing, frame: Frame) -> None:
             slew.start(timing, frame, c, neutral)
 
 
-@jit
+@jit_apart
 def step(limits: Limits, timing: Timing, frame: Frame) -> None:
     """One tick. Reads the frame's in_ fields, updates st_, writes out_. Bounded work, no allocation, never raises.
 
@@ -123,7 +123,7 @@ def _limit_ask(limits: Limits, timing: Timing, frame: Frame, dt_s: float, taken:
         if asked >> c & 1:
             frame.st_target[c] = frame.st_ask[c]
         else:
-            frame.st_target[c] = limits[L_CHANNEL + c * CH_COLS + NEUTRAL]
+            frame.st_target[c] = envelope.neutral(limits, timing, frame, c)
     faults = _OVERRIDDEN if taken else 0
     broken = 0
     if timing[CADENCE_USED]:

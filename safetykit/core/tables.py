@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from safetykit.core.bounds import TABLE_POINTS_MAX
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit_apart
 from safetykit.core.layout import (
     L_TABLE,
     T_TABLE,
@@ -20,7 +20,7 @@ from safetykit.core.layout import (
 )
 
 
-@jit
+@jit_apart
 def look_up(limits: Limits, timing: Timing, frame: Frame, table: int) -> float:
     """Value of `table` at its input; ends held outside; the most restrictive value if the input is not valid.
 

@@ -106,5 +106,7 @@ class Geometry(IntEnum):
 
 def fault_names(mask: int) -> tuple[str, ...]:
     """Names of the bits set in a fault mask, in bit order; bits without a name read ``BIT_<n>``."""
-    known = {int(fault): fault.name for fault in Fault}
-    return tuple(known.get(bit, f"BIT_{bit}") for bit in range(64) if mask >> bit & 1)
+    return tuple(_NAMES.get(bit, f"BIT_{bit}") for bit in range(64) if mask >> bit & 1) if mask else ()
+
+
+_NAMES = {int(fault): fault.name for fault in Fault}

@@ -7,7 +7,7 @@ keep-in zone, if there is any, and outside all keep-out zones. Unknown position 
 from __future__ import annotations
 
 from safetykit.core.bounds import ZONE_VERTICES_MAX
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
     L_ZONE,
     POSITION_X,
@@ -47,13 +47,17 @@ def position_known(timing: Timing, frame: Frame) -> bool:
 @jit
 def check(limits: Limits, timing: Timing, frame: Frame) -> int:
     """ZONE if the position is where it must not be, or unknown while a zone is enforced. Sets st_zones."""
-    zones = timing[ZONE_COUNT]
-    if zones == 0:
+    if timing[ZONE_COUNT] == 0:
         return 0
+    return _check_all(limits, timing, frame)
+
+
+@jit_apart
+def _check_all(limits: Limits, timing: Timing, frame: Frame) -> int:
     frame.st_zones = 0
     enforced, keep_in, inside_keep_in, violated = 0, 0, 0, 0
     known = position_known(timing, frame)
-    for zone in range(zones):
+    for zone in range(timing[ZONE_COUNT]):
         row = T_ZONE + zone * ZONE_COLS_I
         inside = 1 if known and _inside(limits, timing, frame, zone) else 0
         frame.st_zones |= inside << zone

@@ -5,9 +5,12 @@ The real-time loop runs the same compiled `step` on the same frame; this module 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -58,9 +61,14 @@ class Guard:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self._frames = layout.new_frames()
-        self.frame = self._frames.view(np.recarray)[0]
-        start(policy.limits, policy.timing, self.frame)
-        self.frame.in_selftest_ok = 1
+        self.frame = self._frames.view(np.recarray)[0]  # fields as attributes: to look at, and for interpreted runs
+        # One array per field: reading and writing through these is ten times faster than through a record.
+        self._field: dict[str, npt.NDArray[Any]] = {name: self._frames[name] for name in layout.FRAME.names or ()}
+        self._argument = self.frame if numba.config.DISABLE_JIT else self._frames[0]  # type: ignore[attr-defined]
+        start(policy.limits, policy.timing, self._argument)
+        self._field["in_selftest_ok"][0] = 1
+        source_of = policy.timing[layout.T_INPUT :]
+        self._inputs = {name: (k, int(source_of[k])) for k, name in enumerate(policy.inputs)}
 
     def step(
         self,
@@ -84,24 +92,20 @@ class Guard:
         reset: number of the stop event to reset.
         """
         self._check_names(command, inputs, request)
-        frame = self.frame
-        frame.in_now_ns = now_ns
-        frame.in_faults = sum(1 << fault for fault in set(conditions))
-        for name, value in (inputs or {}).items():
-            index = self.policy.input_index(name)
-            frame.in_value[index] = value
-            source = self.policy.timing[layout.T_INPUT + index]
-            frame.in_source_status[source] = layout.STATUS_OK
-            frame.in_source_stamp_ns[source] = now_ns
+        field = self._field
+        field["in_now_ns"][0] = now_ns
+        field["in_faults"][0] = sum(1 << fault for fault in set(conditions))
+        if inputs:
+            self._put_inputs(inputs, now_ns)
         if command is not None:
             self._put_command(command, now_ns if stamp_ns is None else stamp_ns, seq, request)
         if function is not None:
-            frame.in_function_seq += 1
-            frame.in_function = self.policy.function_number(function)
+            field["in_function_seq"][0] += 1
+            field["in_function"][0] = self.policy.function_number(function)
         if reset is not None:
-            frame.in_reset_seq += 1
-            frame.in_reset_event = reset
-        step(self.policy.limits, self.policy.timing, frame)
+            field["in_reset_seq"][0] += 1
+            field["in_reset_event"][0] = reset
+        step(self.policy.limits, self.policy.timing, self._argument)
         return self._decision()
 
     def run_batch(
@@ -129,7 +133,9 @@ class Guard:
         sent, reason = np.empty(shapes[0]), np.empty(shapes[0], np.int64)
         words = np.empty((len(now), 4), np.int64)
         results = sent, reason, words
-        batch.run(self.policy.limits, self.policy.timing, self.frame, (now, stamps, faults), (asked, values), results)
+        batch.run(
+            self.policy.limits, self.policy.timing, self._argument, (now, stamps, faults), (asked, values), results
+        )
         return Batch(sent, reason, *(np.ascontiguousarray(words[:, k]) for k in range(4)))
 
     def _check_names(
@@ -140,7 +146,7 @@ class Guard:
     ) -> None:
         asked = command if isinstance(command, Mapping) else ()
         unknown = [name for name in (*asked, *(request or ())) if name not in self.policy.channels]
-        unknown += [name for name in inputs or () if name not in self.policy.inputs]
+        unknown += [name for name in inputs or () if name not in self._inputs]
         if unknown:
             raise ValueError(
                 f"policy {self.policy.name!r} has no {', '.join(map(repr, unknown))}; "
@@ -154,40 +160,50 @@ class Guard:
         seq: int | None,
         request: Sequence[str] | None,
     ) -> None:
-        frame = self.frame
+        field, channels = self._field, self.policy.channels
         if isinstance(command, Mapping):  # a channel that is not named counts as not sent
-            values = [command.get(name, np.nan) for name in self.policy.channels]
-            frame.in_command_count = len(command)
+            values = [command.get(name, math.nan) for name in channels]
+            count = len(command)
         else:
             values = list(command)
-            frame.in_command_count = len(values)
-        for c, value in enumerate(values[: bounds.CHANNELS_MAX]):
-            frame.in_ask[c] = value
-        frame.in_command_status = layout.STATUS_OK
-        frame.in_command_published += 1
-        frame.in_command_stamp_ns = stamp_ns
-        frame.in_command_seq = frame.in_command_seq + 1 if seq is None else seq
-        up = self.policy.channels if request is None else request
-        frame.in_request_bits = sum(1 << self.policy.channel_index(name) for name in set(up))
+            count = len(values)
+        used = values[: bounds.CHANNELS_MAX]
+        field["in_ask"][0, : len(used)] = used
+        field["in_command_count"][0] = count
+        field["in_command_status"][0] = layout.STATUS_OK
+        field["in_command_published"][0] += 1
+        field["in_command_stamp_ns"][0] = stamp_ns
+        field["in_command_seq"][0] = field["in_command_seq"][0] + 1 if seq is None else seq
+        bits = -1 if request is None else sum(1 << self.policy.channel_index(name) for name in set(request))
+        field["in_request_bits"][0] = bits
+
+    def _put_inputs(self, inputs: Mapping[str, float], now_ns: int) -> None:
+        field = self._field
+        values, sources = field["in_value"][0], set()
+        for name, value in inputs.items():
+            index, source = self._inputs[name]
+            values[index] = value
+            sources.add(source)
+        for source in sources:
+            field["in_source_status"][0, source] = layout.STATUS_OK
+            field["in_source_stamp_ns"][0, source] = now_ns
 
     def _decision(self) -> Decision:
-        frame, policy = self.frame, self.policy
-        granted = int(frame.out_function)
+        field, policy = self._field, self.policy
+        sent = field["out_sent"][0].tolist()
+        reasons = field["out_reason"][0].tolist()
+        granted = int(field["out_function"][0])
         return Decision(
-            sent={name: float(frame.out_sent[c]) for c, name in enumerate(policy.channels)},
-            action=Action(int(frame.out_action)),
-            state=State(int(frame.st_state)),
-            faults=fault_names(int(frame.out_faults)),
-            reasons={
-                name: fault_names(int(frame.out_reason[c]))
-                for c, name in enumerate(policy.channels)
-                if frame.out_reason[c]
-            },
-            power=bool(frame.out_power),
-            request_bits=int(frame.out_request_bits),
+            sent=dict(zip(policy.channels, sent, strict=False)),
+            action=Action(int(field["out_action"][0])),
+            state=State(int(field["st_state"][0])),
+            faults=fault_names(int(field["out_faults"][0])),
+            reasons={name: fault_names(mask) for name, mask in zip(policy.channels, reasons, strict=False) if mask},
+            power=bool(field["out_power"][0]),
+            request_bits=int(field["out_request_bits"][0]),
             function=policy.functions[granted - 1] if granted else None,
-            function_refused=bool(frame.out_function_refused),
-            stop_event=int(frame.st_stop_event),
+            function_refused=bool(field["out_function_refused"][0]),
+            stop_event=int(field["st_stop_event"][0]),
         )
 
 

@@ -65,7 +65,8 @@ def test_slew_over_every_window(asks: list[float], steps: list[int], delta: floa
 @settings(max_examples=80, deadline=None)
 def test_lead_over_recent_samples(measured: list[float], samples: int) -> None:
     lead = {"error": 0.5, "samples": samples, "towards_zero_free": False}
-    drive = Drive(document({"measured": "measured", "lead": lead, "rate_up_per_s": 1000})).engaged()
+    rates = {"rate_up_per_s": 1000, "rate_down_per_s": 1000}
+    drive = Drive(document({"measured": "measured", "lead": lead, **rates})).engaged()
     heard = [0.0] * 16
     for value in measured:
         heard.append(value)

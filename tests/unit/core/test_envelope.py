@@ -130,6 +130,13 @@ def test_jerk_limited_moves_come_to_rest_at_the_target_without_swinging_past() -
     assert back[-1] == near(-2.0)
 
 
+def test_a_rate_limit_does_not_slow_the_build_up_of_speed_under_a_jerk_limit() -> None:
+    drive = Drive(document({"rate_up_per_s": 5, "rate_down_per_s": 5, "jerk_per_s2": 8})).engaged()
+    values = np.array([drive.tick(4.0).sent["a"] for _ in range(200)])
+    assert np.diff(values).max() / DT == pytest.approx(5.0)
+    assert values[-1] == near(4.0)
+
+
 def test_jerk_reports_its_reason_and_holds_without_time() -> None:
     drive = Drive(document({"jerk_per_s2": 100})).engaged()
     assert drive.tick(0.9).reasons == {"a": ("JERK",)}

@@ -137,3 +137,14 @@ def test_a_policy_that_never_permits() -> None:
     drive.ticks(3, 0.0)
     drive.inputs["engage"] = 1.0
     assert drive.ticks(3, 0.0).state is State.STANDBY
+
+
+def test_a_channel_at_rest_may_follow_what_is_measured() -> None:
+    """A steering angle that starts from where the wheel is, not from straight ahead."""
+    drive = Drive(document({"measured": "measured", "neutral_tracks_measured": True}), measured=2.0)
+    assert drive.ticks(5, 0.0).sent["a"] == 2.0
+    drive.engaged()
+    assert drive.guard.frame.st_sent[0] == 2.0
+    drive.inputs["measured"] = math.nan
+    drive.guard.frame.st_state = State.STANDBY
+    assert drive.ticks(5, 0.0).sent["a"] == 0.0
