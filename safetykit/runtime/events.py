@@ -18,7 +18,8 @@ WATCHED = (
     "out_faults",
     "out_power",
 )
-EVENTS_PER_BLOCK_MAX = 32  # a glitching sender must not fill the disk with prose; the frames hold everything
+# A glitching sender must not fill the disk with prose: the frames hold everything, the rest is counted.
+INTERVENTIONS_PER_S, INTERVENTIONS_BURST = 2.0, 32.0
 _SUMMARISED = {"intervention", "clear"}
 _RESET_REFUSED = 1 << Fault.RESET_REFUSED
 _ALL = (1 << 64) - 1
@@ -58,13 +59,8 @@ def derive(
     first_number: int,
     channels: tuple[str, ...],
     functions: tuple[str, ...],
-    *,
-    unlimited: bool = False,
 ) -> list[dict[str, Any]]:
-    """Events of `frames` (dtype FRAME, shape (n,)), given the frame before them (shape (1,)) if there is one.
-
-    Beyond EVENTS_PER_BLOCK_MAX, interventions are only counted, unless `unlimited`.
-    """
+    """Events of `frames` (dtype FRAME, shape (n,)), given the frame before them (shape (1,)) if there is one."""
     joined = frames if before is None else np.concatenate([before, frames])
     changed = np.zeros(len(joined), bool)
     for name in WATCHED:
@@ -73,20 +69,44 @@ def derive(
     changed[0] = before is None
     shift = len(joined) - len(frames)
     events: list[dict[str, Any]] = []
-    unlisted = 0
     for place in np.flatnonzero(changed):
         earlier = joined[place - 1] if place > 0 and joined[place]["out_seq"] != 1 else None
         kinds = _kinds(earlier, joined[place], functions)
-        full = len(events) >= EVENTS_PER_BLOCK_MAX and not unlimited
-        if full and all(kind["event"] in _SUMMARISED for kind in kinds):
-            unlisted += 1
-            continue
         what = describe(joined[place], channels)
         number = first_number + int(place) - shift
         events += [{**kind, "frame": number, **what} for kind in kinds]
-    if unlisted:
-        events.append({"event": "interventions_unlisted", "count": unlisted, "frame": first_number})
     return events
+
+
+class Digest:
+    """Lets every event through, but mere interventions only at a bounded rate; those left out are counted."""
+
+    def __init__(self) -> None:
+        self._budget = INTERVENTIONS_BURST
+        self._refilled_ns = 0
+        self._unlisted, self._since_frame = 0, 0
+
+    def take(self, happened: list[dict[str, Any]], now_ns: int) -> list[dict[str, Any]]:
+        """The events to write at `now_ns` (time of the frames)."""
+        refill = (now_ns - self._refilled_ns) * 1e-9 * INTERVENTIONS_PER_S
+        self._budget = min(self._budget + max(refill, 0.0), INTERVENTIONS_BURST)
+        self._refilled_ns = now_ns
+        kept: list[dict[str, Any]] = []
+        for event in happened:
+            if event["event"] in _SUMMARISED:
+                if self._budget < 1.0:
+                    self._since_frame = self._since_frame if self._unlisted else event["frame"]
+                    self._unlisted += 1
+                    continue
+                self._budget -= 1.0
+                kept += self.rest()
+            kept.append(event)
+        return kept
+
+    def rest(self) -> list[dict[str, Any]]:
+        """The count of what was left out since it was last told, if any."""
+        count, self._unlisted = self._unlisted, 0
+        return [{"event": "interventions_unlisted", "count": count, "frame": self._since_frame}] if count else []
 
 
 def _kinds(earlier: Any, frame: Any, functions: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -67,7 +67,7 @@ def rows(log: Path, wanted: Filter) -> Iterator[Row]:
         elif isinstance(item, Frames):
             if item.frames.dtype != FRAME:
                 raise LogError(f"{item.place}: recorded with another frame layout; use that release")
-            happened = derive(before, item.frames, item.first_number, channels, functions, unlimited=True)
+            happened = derive(before, item.frames, item.first_number, channels, functions)
             before = item.frames[-1:]
             found = [(event["monotonic_ns"] + item.utc_minus_monotonic_ns, event) for event in happened]
         elif not (wanted.every_tick and _is_derived(item)):

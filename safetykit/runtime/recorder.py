@@ -55,6 +55,7 @@ class Recorder:
         self._channels, self._functions = names(opening, "channels"), names(opening, "functions")
         self._waiting: deque[Callable[[], None]] = deque()
         self._before: np.ndarray | None = None
+        self._digest = events.Digest()
         self.failures = 0
         self._failed_since_ns = 0
         self._lost_reason = LostReason.NOT_RECORDING  # until the first frame is there
@@ -93,7 +94,8 @@ class Recorder:
     def _queue(self, frames: np.ndarray, first: int) -> None:
         self._lost_reason = LostReason.OVERRUN
         self._waiting.append(partial(self.box.write_frames, frames, first))
-        happened = events.derive(self._before, frames, first, self._channels, self._functions)
+        derived = events.derive(self._before, frames, first, self._channels, self._functions)
+        happened = self._digest.take(derived, int(frames["in_now_ns"][-1]))
         offset_ns = self.box.settings.clocks.utc_ns() - self.box.settings.clocks.monotonic_ns()
         for event in happened:
             if "monotonic_ns" in event:
@@ -125,12 +127,16 @@ class Recorder:
         _say(f"the black box is written again after {self.failures} failed attempts")
         self.failures = 0
 
+    def _write_rest(self) -> bool:
+        self._waiting.extend(partial(self.box.write_event, event) for event in self._digest.rest())
+        return self._write()
+
     def finish(self, reason: str) -> bool:
         """Drain and close, trying for `LAST_WRITES_S`. True when everything is written."""
         give_up_ns = time.monotonic_ns() + int(LAST_WRITES_S * 1e9)
         while time.monotonic_ns() < give_up_ns:
             try:
-                if self.drain():
+                if self.drain() and self._write_rest():
                     self.box.close(reason)
                     return True
             except OSError as error:
