@@ -28,7 +28,7 @@ from safetykit.policy.load import restrictive_policy
 from safetykit.runtime import loop, paths, realtime, selftest, status
 from safetykit.runtime.atomics import Words
 from safetykit.runtime.clock import NS_PER_S
-from safetykit.runtime.notify import Notifier
+from safetykit.runtime.notify import Notifier, alive_period_s
 from safetykit.runtime.opening import policy_record
 from safetykit.runtime.ports import open_output
 from safetykit.runtime.realtime import Grant
@@ -202,6 +202,7 @@ class GuardProcess:
     def _supervise(self, recorder: RecorderChild) -> bool:
         """Until a signal comes (True) or the loop fails (False)."""
         ticks, ticked_s, announced = -1, time.monotonic(), False
+        fed_s, feed_s = ticked_s, alive_period_s()
         while not self.signals:
             recorder.look_after()
             self._raise_fault(Fault.BLACKBOX, recorder.absent or self._recorder_behind())
@@ -212,7 +213,9 @@ class GuardProcess:
             if self.page[status.TICKS] != ticks:
                 ticks, ticked_s = int(self.page[status.TICKS]), now_s
                 announced = announced or self._announce(ticks)
-                self.notifier.alive()
+                if now_s - fed_s >= feed_s:
+                    fed_s = now_s
+                    self.notifier.alive()
             elif now_s - ticked_s > STALLED_S:
                 self.say(f"the loop has not ticked for {now_s - ticked_s:.1f} s")
                 ticked_s = now_s

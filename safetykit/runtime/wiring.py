@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,7 @@ class Station:
         if not actuator.lock():
             holder = int(actuator.words[mailbox.OWNER])
             raise MailboxError(f"{directory}: another guard runs here (process {holder})")
+        actuator.words[mailbox.OWNER] = os.getpid()
         names = [paths.COMMAND, paths.FUNCTION, *(paths.input_name(source) for source in sources)]
         boxes = [self._mailbox(name).words for name in names]
         nothing = np.zeros(mailbox.WORDS, np.int64)  # reads as "never" for sources that the policy does not have
