@@ -165,7 +165,7 @@ def _next_state(timing: Timing, frame: Frame, action: int, taken: int, withdrawn
         bits |= stop.RESET
     before = frame.st_state
     live = taken & ~frame.st_inhibit
-    if permission.engage_edge(timing, frame) and action < _HOLD and live == 0 and before == _STANDBY:
+    if permission.engage_edge(timing, frame) and action < _HOLD and live == 0 and before != _ENGAGED:
         bits |= stop.ENGAGE
         frame.st_inhibit = 0
     if before == _RECOVERY and recovery.finished(timing, frame):

@@ -1,7 +1,8 @@
 """The stop state machine: conditions -> transition table -> state. All of it is the table below.
 
 Stopping needs nobody's permission: the stops stand first in every state. Leaving a latched stop needs a reset by a
-person for this very stop event, and then a separate engage edge. A state that is not in the table is an emergency stop.
+person for this very stop event, and then a separate engage edge. Leaving RECOVERY for ENGAGED needs that edge too,
+once the cause is gone. A state that is not in the table is an emergency stop.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ TRANSITIONS: tuple[tuple[State, int, int, State], ...] = (
     (_R, EMERGENCY, 0, _X),
     (_R, PROTECTIVE, 0, _P),
     (_R, WITHDRAWN, 0, _S),
+    (_R, ENGAGE, WITHDRAWN | RECOVER, _E),
     (_R, RECOVERED, RECOVER, _S),
     (_P, EMERGENCY, 0, _X),
     (_P, RESET, PROTECTIVE, _S),

@@ -33,11 +33,11 @@ def test_a_protective_stop_is_never_weaker_than_asked() -> None:
             assert after(state, bits) in (State.PROTECTIVE_STOP, State.EMERGENCY_STOP)
 
 
-def test_engaged_is_entered_only_from_standby_with_an_engage_edge_and_nothing_against_it() -> None:
+def test_engaged_is_entered_only_with_an_engage_edge_and_nothing_against_it_and_never_from_a_latched_stop() -> None:
     against = stop.EMERGENCY | stop.PROTECTIVE | stop.RECOVER | stop.WITHDRAWN
     for state, bits in EVERY:
         if after(state, bits) is State.ENGAGED and state is not State.ENGAGED:
-            assert state is State.STANDBY
+            assert state in (State.STANDBY, State.RECOVERY)
             assert bits & stop.ENGAGE
             assert not bits & against
 
@@ -228,6 +228,19 @@ def test_a_phase_ends_after_its_time_at_the_latest() -> None:
     drive = recovering()
     drive.ticks(60, 2.0)
     assert drive.guard.frame.st_phase == 2
+
+
+def test_the_operator_may_engage_again_from_recovery_once_the_cause_is_gone() -> None:
+    drive = recovering()
+    drive.inputs["engage"] = 0.0
+    drive.ticks(2)
+    drive.inputs["engage"] = 1.0
+    assert drive.tick().state is State.RECOVERY, "still no commands"
+    drive.inputs["engage"] = 0.0
+    assert drive.ticks(3, 2.0).state is State.RECOVERY, "commands alone do not resume"
+    drive.inputs["engage"] = 1.0
+    assert drive.tick(2.0).state is State.ENGAGED
+    assert drive.ticks(3, 2.0).sent["a"] == 2.0
 
 
 def test_recovery_goes_on_while_its_cause_lasts() -> None:
