@@ -151,8 +151,8 @@ def _relative(path: Path, channel: Channel, names: Names, report: Report) -> Non
             report.unknown((*path, "measured"), "input", channel.measured, names.inputs)
         elif measured.unit != channel.unit:
             report.add((*path, "measured"), "must have the channel's unit", channel.measured, f"unit {channel.unit}")
-        if channel.lead is None and channel.follow is None and channel.fallback != "measured":
-            message = "is never used: there is no lead, no follow and no fallback: measured"
+        if not _uses_measured(channel):
+            message = "is never used: there is no lead, no follow, no fallback: measured, no neutral_tracks_measured"
             report.add((*path, "measured"), message, channel.measured)
     for key in ("lead", "follow"):
         if getattr(channel, key) is not None and channel.measured is None:
@@ -175,6 +175,11 @@ def _relative(path: Path, channel: Channel, names: Names, report: Report) -> Non
             report.add((*path, "oppose", "allowance"), message, channel.oppose.allowance, f"< {most:g}")
         if not low <= 0 <= high:
             report.add((*path, "oppose"), "the operator's opposition leaves only 0, which is outside the bounds")
+
+
+def _uses_measured(channel: Channel) -> bool:
+    relative = channel.lead is not None or channel.follow is not None
+    return relative or channel.fallback == "measured" or channel.neutral_tracks_measured
 
 
 def _lateral(path: Path, channel: Channel, document: PolicyDocument, names: Names, report: Report) -> None:
@@ -222,6 +227,8 @@ def _curvature_max(channel: Channel, speed_mps: float) -> float:
 def _fallback(path: Path, channel: Channel, names: Names, report: Report) -> None:
     if channel.fallback == "measured" and channel.measured is None:
         report.add((*path, "fallback"), "needs the key measured", channel.fallback)
+    if channel.neutral_tracks_measured and channel.measured is None:
+        report.add((*path, "neutral_tracks_measured"), "needs the key measured", channel.neutral_tracks_measured)
     if channel.fallback_jumps and channel.on_violation != "reject":
         report.add((*path, "fallback_jumps"), f"{NEVER}: on_violation is not reject", channel.fallback_jumps)
 

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from safetykit.errors import NO_VALUE, Problem
 from safetykit.policy import schema, schema_parts
 from safetykit.policy.paths import Path, did_you_mean, dotted
+from safetykit.policy.schema_parts import BRANCHES
 from safetykit.policy.units import unit_at
 
 _MESSAGES = {
@@ -67,20 +68,22 @@ def line_of(path: Path, lines: Mapping[Path, int]) -> int:
 
 
 def _problem(detail: ErrorDetails, document: Any, file: str, lines: Mapping[Path, int]) -> Problem:
-    is_key = "[key]" in detail["loc"]
-    path: Path = tuple(part for part in detail["loc"] if part != "[key]" and not _is_branch(part))
     kind = detail["type"]
-    context = detail.get("ctx", {})
+    path, is_key = _path(detail["loc"], kind)
     value = NO_VALUE if kind == "missing" or is_key else detail["input"]
     if isinstance(value, Mapping | list) and kind != "model_type":
         value = NO_VALUE
-    message, allowed = _wording(kind, context, path, detail, is_key)
+    message, allowed = _wording(kind, detail.get("ctx", {}), path, detail, is_key)
     unit = "" if is_key or kind == "extra_forbidden" else unit_at(path, document)
     return Problem(file, dotted(path), value, message, unit, allowed, line_of(path, lines))
 
 
-def _is_branch(part: str | int) -> bool:
-    return isinstance(part, str) and part.startswith("<")
+def _path(location: tuple[int | str, ...], kind: str) -> tuple[Path, bool]:
+    """(key path, whether the key itself is wrong). An unknown key may be called anything, even like a branch."""
+    if kind == "extra_forbidden":
+        return (*(part for part in location[:-1] if part not in BRANCHES), location[-1]), False
+    is_key = len(location) > 1 and location[-1] == "[key]"
+    return tuple(part for part in location[: -1 if is_key else None] if part not in BRANCHES), is_key
 
 
 def _wording(kind: str, context: Mapping[str, Any], path: Path, detail: ErrorDetails, is_key: bool) -> tuple[str, str]:

@@ -129,6 +129,7 @@ def _flags(channel: Channel) -> int:
         at.REJECTS: channel.on_violation == "reject",
         at.JUMPS: channel.fallback_jumps,
         at.EMERGENCY_JUMPS: channel.emergency_jumps,
+        at.NEUTRAL_TRACKS: channel.neutral_tracks_measured,
         at.LEAD_TOWARD_ZERO: channel.lead is not None and channel.lead.towards_zero_free,
     }
     return sum(flag for flag, is_set in present.items() if is_set)

@@ -136,6 +136,7 @@ class Channel(Part):
     min: Limit
     max: Limit
     neutral: Number = Field(0.0, description="sent in BOOT and STANDBY")
+    neutral_tracks_measured: bool = Field(False, description="at rest the value follows the measured one, if valid")
     stop: Number = Field(0.0, description="sent in PROTECTIVE_STOP, within the rates")
     emergency: Number = Field(0.0, description="sent in EMERGENCY_STOP")
     emergency_jumps: bool = Field(True, description="EMERGENCY_STOP sends its value at once, without a ramp")

@@ -30,6 +30,10 @@ Samples = Annotated[int, Field(ge=1, le=b.SAMPLES_MAX)]
 TablePoint = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 
+# Names of union branches as they appear in pydantic's locations; no key path ever shows them.
+BRANCHES = frozenset({"<number>", "<table>", "<word>", "<condition>", "<list>", "<rule>"})
+
+
 def _word_or(other: str) -> Any:
     """Choose the branch of a union by shape, so that a message names the key and not the branch."""
     return Discriminator(lambda value: "<word>" if isinstance(value, str) else other)

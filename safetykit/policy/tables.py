@@ -118,6 +118,8 @@ def _extras(document: PolicyDocument) -> Table:
             if part is not None:
                 given = {word: value for word, value in part.model_dump().items() if value is not None}
                 _add(table, name, key, ", ".join(f"{word} {_shown(value)}" for word, value in given.items()))
+        if channel.neutral_tracks_measured:
+            _add(table, name, "at rest", f"follows {channel.measured}")
         _add(table, name, "on violation", _violation(channel))
         if channel.degraded_scale < 1:
             _add(table, name, "when degraded", f"{channel.degraded_scale:g} of the bounds")

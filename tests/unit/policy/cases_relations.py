@@ -118,6 +118,12 @@ RELATIONS: list[Case] = [
         {"channels.linear_mps.fallback": "measured", "channels.linear_mps.measured": DELETE},
         "channels.linear_mps.fallback",
     ),
+    (
+        "tracking without measured",
+        "rover",
+        {"channels.linear_mps.neutral_tracks_measured": True, "channels.linear_mps.measured": DELETE},
+        "channels.linear_mps.neutral_tracks_measured",
+    ),
     ("jump without reject", Q, {f"{VX}.fallback_jumps": True}, f"{VX}.fallback_jumps"),
     (
         "group channel unknown",

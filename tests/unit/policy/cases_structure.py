@@ -26,6 +26,8 @@ STRUCTURE: list[Case] = [
     ("vehicle empty", Q, {"vehicle": ""}, "vehicle"),
     ("description too long", Q, {"description": "x" * 5000}, "description"),
     ("unknown section", Q, {"chanels": {}}, "chanels"),
+    ("unknown section in brackets", Q, {"<": None}, "<"),
+    ("unknown section like a branch", Q, {"<number>": None}, "<number>"),
     ("section is a number", Q, {"timing": 3}, "timing"),
     ("section is null", Q, {"stop": None}, "stop"),
     ("section missing", Q, {"permission": DELETE}, "permission"),

@@ -13,7 +13,7 @@ from safetykit.core import layout as at
 from safetykit.core.vocabulary import Action, ConditionKind, Fallback, Fault, Geometry
 from safetykit.policy import Policy, load_policy, parse_policy
 from safetykit.policy.reactions import DEFAULT, FIXED, FLOOR
-from tests.unit.policy.edits import edited
+from tests.unit.policy.edits import DELETE, edited
 
 
 def channel(policy: Policy, name: str) -> tuple[Any, Any]:
@@ -164,6 +164,8 @@ def test_lateral() -> None:
     assert list(limits[at.LATERAL_ACCEL : at.SPEED_MIN + 1]) == [3, 5, 2.89, 12, 0.00058, 1]
     assert timing[at.GEOMETRY] == Geometry.ANGLE
     assert timing[at.FLAGS] & at.HAS_LATERAL
+    assert timing[at.FLAGS] & at.NEUTRAL_TRACKS
+    assert not channel(load_policy("car-torque"), "steer_torque_nm")[1][at.FLAGS] & at.NEUTRAL_TRACKS
     assert timing[at.FALLBACK] == Fallback.MEASURED
     assert policy.timing[at.SPEED_INPUT] == policy.input_index("speed_mps")
 
@@ -182,6 +184,13 @@ def test_curvature() -> None:
     limits, timing = channel(policy, "curvature_radpm")
     assert timing[at.GEOMETRY] == Geometry.CURVATURE
     assert (limits[at.LATERAL_ACCEL], limits[at.LATERAL_JERK]) == (3, at.UNLIMITED)
+
+
+def test_tracking_is_a_use_of_the_measured_value() -> None:
+    edits = {"channels.linear_mps.follow": DELETE, "channels.linear_mps.neutral_tracks_measured": True}
+    _, timing = channel(parse_policy(edited("rover", edits)), "linear_mps")
+    assert timing[at.FLAGS] & at.NEUTRAL_TRACKS
+    assert timing[at.FLAGS] & at.HAS_FOLLOW == 0
 
 
 def test_reject_and_jump() -> None:
