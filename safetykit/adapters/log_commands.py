@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from safetykit.runtime.listing import Filter, Row
 
 LogPath = Annotated[
-    Path | None,
-    typer.Argument(help="Log directory or one segment. Default: $SAFETYKIT_LOG_DIR or the instance's directory."),
+    Path,
+    typer.Argument(metavar="LOG", help="Log directory, one segment, or the name of a guard's instance."),
 ]
-Instance = Annotated[str, typer.Option(help="Instance of the guard whose log is meant when no path is given.")]
+DEFAULT_LOG = Path("default")
 From = Annotated[str, typer.Option("--from", help="Only from this UTC time on, for example 2026-03-01T12:00:00.")]
 To = Annotated[str, typer.Option("--to", help="Only before this UTC time.")]
 FINDINGS_SHOWN = 20
@@ -37,8 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    path: LogPath = None,
-    instance: Instance = "default",
+    path: LogPath = DEFAULT_LOG,
     public_key: Annotated[
         Path | None, typer.Option(help="Ed25519 public key: every closed segment must be signed with it.")
     ] = None,
@@ -52,7 +51,7 @@ def verify(
     from safetykit.runtime.verify import Finding
     from safetykit.runtime.verify import verify as check
 
-    log = _log(path, instance)
+    log = _log(path)
     report = check(log, None if public_key is None else load_public_key(public_key))
     if closed and report.segments and report.segments[-1].state != "closed":
         report.findings.append(Finding(report.segments[-1].name, None, None, "not closed"))
@@ -78,8 +77,7 @@ def verify(
 
 
 def show(
-    path: LogPath = None,
-    instance: Instance = "default",
+    path: LogPath = DEFAULT_LOG,
     from_: From = "",
     to: To = "",
     faults: Annotated[str, typer.Option(help="Only these faults, comma-separated, for example BOUND,RATE.")] = "",
@@ -99,7 +97,7 @@ def show(
     wanted = Filter(_utc_ns(from_), _utc_ns(to), wanted_faults, channel, every_tick)
     found: deque[Row] = deque(maxlen=limit or None)
     seen = 0
-    for row in rows(_log(path, instance), wanted):
+    for row in rows(_log(path), wanted):
         found.append(row)
         seen += 1
     if as_json:
@@ -112,8 +110,7 @@ def show(
 
 
 def replay(
-    path: LogPath = None,
-    instance: Instance = "default",
+    path: LogPath = DEFAULT_LOG,
     policy: Annotated[str, typer.Option(help="What if: run the recorded inputs through this policy instead.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -121,11 +118,11 @@ def replay(
     from dataclasses import asdict
 
     if policy:
-        _what_if(_log(path, instance), policy, as_json)
+        _what_if(_log(path), policy, as_json)
         return
     from safetykit.runtime.replay import replay as run
 
-    report = run(_log(path, instance))
+    report = run(_log(path))
     if as_json:
         _print_json({"ok": report.ok, **asdict(report)})
     else:
@@ -142,8 +139,7 @@ def replay(
 
 
 def export(
-    path: LogPath = None,
-    instance: Instance = "default",
+    path: LogPath = DEFAULT_LOG,
     mcap: Annotated[Path | None, typer.Option(help="Write this MCAP file.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write this CSV file.")] = None,
     from_: From = "",
@@ -154,7 +150,7 @@ def export(
 
     if mcap is None and csv is None:
         raise LogError("say what to write: --mcap FILE or --csv FILE")
-    log, from_ns, to_ns = _log(path, instance), _utc_ns(from_), _utc_ns(to)
+    log, from_ns, to_ns = _log(path), _utc_ns(from_), _utc_ns(to)
     reports: list[ExportReport] = []
     if mcap is not None:
         reports.append(export_mcap(log, mcap, from_ns, to_ns))
@@ -234,10 +230,11 @@ def _short(value: float | str) -> str:
     return f"{value:.4g}" if isinstance(value, float | int) else value
 
 
-def _log(path: Path | None, instance: str) -> Path:
+def _log(path: Path) -> Path:
+    """A path as it is; a plain name that is no path means that instance's log."""
     from safetykit.runtime.blackbox import log_dir
 
-    chosen = log_dir(instance) if path is None else path
+    chosen = log_dir(path.name) if path.parent == Path() and not path.exists() else path
     if not chosen.exists():
         raise LogError(f"{chosen}: no such log")
     return chosen

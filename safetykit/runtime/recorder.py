@@ -67,6 +67,7 @@ class Recorder:
         if expected is not None and expected <= oldest.head:
             return RingReader(self._ring_path, expected)
         if expected is not None:
+            self.box.next_frame = None
             self._waiting.append(partial(self.box.write_event, {"event": "ring_went_back", "expected_frame": expected}))
         elif oldest.next_number > 0:
             lost = partial(self.box.write_lost, 0, oldest.next_number, LostReason.NOT_RECORDING)
@@ -79,8 +80,7 @@ class Recorder:
             try:
                 frames, first, lost = self._reader.read(FRAMES_PER_ENTRY)
             except MailboxError as error:
-                self._waiting.append(partial(self.box.write_event, {"event": "ring_damaged", "what": str(error)}))
-                self._reader, self._before = RingReader(self._ring_path), None
+                self._start_over(str(error))
                 continue
             if lost:
                 self._waiting.append(partial(self.box.write_lost, first - lost, lost, self._lost_reason))
@@ -90,6 +90,13 @@ class Recorder:
             if len(frames):
                 self._queue(frames, first)
         return False
+
+    def _start_over(self, what: str) -> None:
+        """The ring's count went backwards: numbers begin anew, in a segment of their own."""
+        self._waiting.append(partial(self.box.close, "ring damaged"))
+        self._waiting.append(partial(setattr, self.box, "next_frame", None))
+        self._waiting.append(partial(self.box.write_event, {"event": "ring_damaged", "what": what}))
+        self._reader, self._before = RingReader(self._ring_path), None
 
     def _queue(self, frames: np.ndarray, first: int) -> None:
         self._lost_reason = LostReason.OVERRUN

@@ -42,10 +42,8 @@ class EntryType(IntEnum):
 
 
 class LostReason(IntEnum):
-    OVERRUN = 1  # the recorder did not drain the ring in time
-    TORN = 2  # a slot could not be read consistently
-    NOT_RECORDING = 3  # the recorder was not running, or could not write, and the ring went round
-    GARBAGE = 4  # the ring gave frames that cannot follow each other
+    OVERRUN = 1  # the ring went round before the recorder came
+    NOT_RECORDING = 2  # the recorder was not running, or could not write, and the ring went round
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ class _Known:
     log_id: str = ""
     number: int | None = None  # of the segment before
     end: Scan | None = None
+    next_frame: int | None = None  # after the last frame of the segment before
     removed: dict[int, tuple[str, bytes]] = field(default_factory=dict)
     torn: dict[str, str] = field(default_factory=dict)  # file name -> SHA-256
     hashes: dict[tuple[int, int], bytes] = field(default_factory=dict)  # (segment, entries) -> hash at its end
@@ -107,7 +108,7 @@ def _check_segment(report: Report, known: _Known, segment: SegmentPath, newest: 
     if found.size == 0:
         findings.append(Finding(name, None, None, "empty"))
     summary = SegmentReport(name, segment.number, size=found.size)
-    findings += _content(summary, found)
+    findings += _content(summary, known, found)
     if found.entries:
         summary.state = "closed" if found.closing else "open" if newest else "crashed"
         findings += _check_opening(known, segment, found)
@@ -118,9 +119,12 @@ def _check_segment(report: Report, known: _Known, segment: SegmentPath, newest: 
     report.findings += sorted(set(findings), key=lambda finding: (finding.offset or 0, finding.what))
 
 
-def _content(summary: SegmentReport, found: Scan) -> list[Finding]:
+def _content(summary: SegmentReport, known: _Known, found: Scan) -> list[Finding]:
     """Count frames; every number must follow on or be marked as lost; nothing may follow CLOSE."""
-    findings, expected = [], None
+    opening = found.opening
+    expected = None if opening is None else mapping(opening.json(), "ring").get("next_frame")
+    follows = known.number is not None and summary.number == known.number + 1
+    findings = _frames_follow(summary.name, known, expected) if follows else []
     damaged = {damage.number for damage in found.damages}
     for entry in found.entries:
         span = _span(entry)
@@ -143,7 +147,16 @@ def _content(summary: SegmentReport, found: Scan) -> list[Finding]:
         elif (entry.type == EntryType.OPEN) != (entry.number == 0):
             findings.append(Finding(summary.name, entry.number, entry.offset, "must start with its only OPEN entry"))
     summary.entries = len(found.entries)
+    known.next_frame = None if found.damages or found.tail is not None else expected
     return findings
+
+
+def _frames_follow(name: str, known: _Known, expected: Any) -> list[Finding]:
+    """The segment goes on with the frame after the last one of the segment before, or says that it does not."""
+    if known.next_frame is None or expected is None or expected == known.next_frame:
+        return []
+    what = f"goes on with frame {expected!r}, the segment before ended before frame {known.next_frame}"
+    return [Finding(name, 0, 0, what)]
 
 
 def _span(entry: Entry) -> tuple[int, int] | None:

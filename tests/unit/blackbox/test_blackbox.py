@@ -321,6 +321,17 @@ def test_a_gap_without_a_mark_is_found(tmp_path: Path, run: np.ndarray) -> None:
     assert "frame 5 expected, found 7" in verify(log).findings[0].what
 
 
+def test_a_gap_between_segments_without_a_mark_is_found(tmp_path: Path, run: np.ndarray) -> None:
+    log = tmp_path / "log"
+    box = BlackBox(Settings(log), {}, RING)
+    box.write_frames(run[:5], 0)
+    box.close("rotation")
+    box.next_frame = 7
+    box.write_frames(run[7:9], 7)
+    box.close("stop")
+    assert "goes on with frame 7" in verify(log).findings[0].what
+
+
 @pytest.mark.parametrize(
     "layout",
     [

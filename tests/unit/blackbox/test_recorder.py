@@ -245,6 +245,20 @@ def test_a_ring_that_counts_backwards_is_recorded_and_followed(tmp_path: Path, p
     assert recorder.drain()
     assert recorder.finish("stop")
     assert "ring_damaged" in kinds(tmp_path / "log")
+    spans = [(item.first_number, len(item.frames)) for item in read_log(tmp_path / "log") if isinstance(item, Frames)]
+    assert spans == [(0, 50), (0, 3)]
+    assert verify(tmp_path / "log").ok
+
+
+def test_a_ring_that_went_back_between_recorders_is_recorded(tmp_path: Path, pusher: Pusher, rover: Policy) -> None:
+    from safetykit.runtime.ring import HEAD_AT
+
+    pusher.push(50)
+    assert new_recorder(tmp_path, rover).finish("stop")
+    pusher.ring.words[HEAD_AT] = 3
+    assert new_recorder(tmp_path, rover).finish("stop")
+    assert "ring_went_back" in kinds(tmp_path / "log")
+    assert verify(tmp_path / "log").ok
 
 
 def test_one_recorder_per_directory(tmp_path: Path) -> None:
