@@ -14,9 +14,10 @@ from typing import Any
 
 from rich.console import Console
 
-from safetykit.errors import SafetykitError
+from safetykit.core.vocabulary import State
+from safetykit.errors import MailboxError, SafetykitError
 from safetykit.runtime import paths
-from safetykit.runtime.actuator import ActuatorReader
+from safetykit.runtime.actuator import ActuatorReader, ActuatorView
 from safetykit.runtime.mailbox import ControlWriter
 from sim.autonomy import Script, load_script
 from sim.demo import pilot, vehicle
@@ -105,24 +106,26 @@ def _start_guard(stage: Stage, crew: Crew) -> None:
     crew.start("guard", "safetykit", "run", "--policy", stage.policy, "--instance", INSTANCE, "--log-dir", log)
     started_s = time.monotonic()
     with stage.console.status("guard: starting") as line:
-        while not _sending():
+        while _latest() is None:
             seconds = time.monotonic() - started_s
             line.update(f"guard: compiling and testing itself, {seconds:.0f} s (the first start takes longest)")
             _all_alive(crew)
             if seconds > READY_WITHIN_S:
                 raise DemoError(f"the guard was not ready within {READY_WITHIN_S:.0f} s:\n{crew.tail('guard')}")
             time.sleep(0.1)
+    if (view := _latest()) is None or view.state not in (State.STANDBY, State.BOOT):
+        raise DemoError(f"the guard does not arm:\n{crew.tail('guard')}")
     stage.console.print(f"guard: ready after {time.monotonic() - started_s:.1f} s, policy {stage.policy}")
 
 
-def _sending() -> bool:
-    """True once the guard has sent something."""
+def _latest() -> ActuatorView | None:
+    """What the guard sent last; None before it is ready."""
     try:
         directory = paths.run_dir(INSTANCE, create=False)
         paths.guard_info(directory)
-        return ActuatorReader(directory / paths.ACTUATOR).read() is not None
-    except SafetykitError:
-        return False
+        return ActuatorReader(directory / paths.ACTUATOR).read()
+    except MailboxError:
+        return None
 
 
 def _start_cast(stage: Stage, crew: Crew) -> float:

@@ -9,6 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from safetykit.runtime.replay import replay
+from safetykit.runtime.verify import verify
 from sim.demo import plots
 from sim.demo.director import DemoError, Performance, Stage, perform
 from sim.demo.judge import Allowed, judge, read_allowed
@@ -36,7 +38,7 @@ def show(wanted: str, out: Path, script: Path) -> int:
         allowed = read_allowed(path)
     performance = perform(Stage(console, transport, POLICY, script, out), allowed)
     rows = outcomes(performance.script, performance, allowed)
-    problems = overall(performance, allowed)
+    problems = overall(performance, allowed) + black_box(console, out / "blackbox")
     console.print(table(rows))
     for problem in problems:
         console.print(f"[bold red]ESCAPED[/] {problem}")
@@ -56,6 +58,20 @@ def overall(performance: Performance, allowed: Allowed) -> list[str]:
         problems.append(f"{performance.trace.lost} frames of the guard were not seen by the demo")
     if performance.guard_status != 0:
         problems.append(f"the guard ended with exit status {performance.guard_status}")
+    return problems
+
+
+def black_box(console: Console, log: Path) -> list[str]:
+    """Verifies the guard's own log and replays it; what is wrong with it."""
+    report, replayed = verify(log), replay(log)
+    frames = sum(segment.frames for segment in report.segments)
+    console.print(
+        f"black box: {frames} frames, hash chain {'whole' if report.ok else 'BROKEN'}; "
+        f"{replayed.equal} of {replayed.compared} replayed frames equal in every byte"
+    )
+    problems = [f"black box: {finding}" for finding in (*report.findings, *replayed.problems)]
+    if replayed.equal != replayed.compared or replayed.compared == 0:
+        problems.append(f"black box: replay differs: {replayed.first_difference}")
     return problems
 
 

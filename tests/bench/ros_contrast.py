@@ -106,8 +106,8 @@ def run() -> list[Section]:
     rows = tuple(Row(name, value, "µs", reference[name]) for name, value in percentiles(delays).items())
     note = (
         "Output later than due: for the node from the command's stamp to its output, for the loop from the timer to "
-        f"the tick, under stress-ng on every core. When the autonomy was killed the node sent {after_death} more outputs; "
-        f"the guard's loop goes on sending, {1 / PERIOD_S:.0f} a second."
+        f"the tick, under stress-ng on every core. When the autonomy was killed the node sent {after_death} more "
+        f"outputs; the guard's loop goes on sending, {1 / PERIOD_S:.0f} a second."
     )
     return [Section(title, "wake-up latency of the guard's loop, same load", rows, note)]
 
