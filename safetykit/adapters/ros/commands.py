@@ -28,8 +28,8 @@ NO_RCLPY = (
 )
 
 
-class RosMissingError(SafetykitError):
-    """rclpy is not there."""
+class RosError(SafetykitError):
+    """ROS 2 is not there, or cannot start with these arguments."""
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
         """Stand between ROS 2 topics: cmd_vel_in -> guard -> cmd_vel_out. Further arguments: --ros-args ..."""
         arguments = list(context.args)
         if arguments and arguments[0] != "--ros-args":
-            raise typer.BadParameter(f"unknown argument {arguments[0]!r}; ROS arguments come after --ros-args")
+            raise RosError(f"unknown argument {arguments[0]!r}; ROS arguments come after --ros-args")
         code = run(policy, mapping, instance, attach=attach, ros_arguments=arguments)
         if code:
             raise typer.Exit(code)
@@ -69,7 +69,7 @@ def run(policy_source: str, mapping_file: Path | None, instance: str, *, attach:
     try:
         rclpy.init(args=["safetykit", *ros_arguments], signal_handler_options=SignalHandlerOptions.NO)
     except (RuntimeError, ValueError) as error:
-        raise RosMissingError(f"ROS 2 does not start: {_first_line(error)}") from error
+        raise RosError(f"ROS 2 does not start: {_first_line(error)}") from error
     node, guard = None, None
     try:
         node = _node(policy, mapping, file, instance)
@@ -93,8 +93,8 @@ def _node(policy: Policy, mapping: Mapping, file: str, instance: str) -> GuardNo
 
     try:
         return GuardNode(policy, mapping, file, instance)
-    except (InvalidParameterTypeException, InvalidTopicNameException) as error:
-        raise RosMissingError(f"ROS arguments cannot be used: {_first_line(error)}") from error
+    except (InvalidParameterTypeException, InvalidTopicNameException, RuntimeError) as error:  # RCLError is one
+        raise RosError(f"ROS arguments cannot be used: {_first_line(error)}") from error
 
 
 class _Stop:
@@ -160,15 +160,15 @@ def end_guard(guard: subprocess.Popen[bytes]) -> None:
 
 def _need_rclpy() -> None:
     if find_spec("rclpy") is None:
-        raise RosMissingError(NO_RCLPY.format(reason="no package rclpy in this Python"))
+        raise RosError(NO_RCLPY.format(reason="no package rclpy in this Python"))
     try:
         import rclpy  # noqa: F401
     except ImportError as error:
-        raise RosMissingError(NO_RCLPY.format(reason=_first_line(error))) from error
+        raise RosError(NO_RCLPY.format(reason=_first_line(error))) from error
 
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-__all__ = ["RosMissingError", "end_guard", "register", "run", "start_guard"]
+__all__ = ["RosError", "end_guard", "register", "run", "start_guard"]

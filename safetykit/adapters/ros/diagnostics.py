@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from safetykit.policy import Policy
     from safetykit.runtime.actuator import ActuatorView
 
+RECENT_NS = 3_000_000_000
 STATE_LEVELS = {State.STANDBY: LEVEL_OK, State.ENGAGED: LEVEL_OK, State.BOOT: LEVEL_WARN, State.RECOVERY: LEVEL_WARN}
 
 
@@ -90,8 +91,10 @@ def command_status(feed: CommandFeed, functions: FunctionFeed, events: QosEvents
             status.raise_to(LEVEL_WARN, f"nothing received on {name}")
         elif now_ns - topic.taken.arrived_ns > stale_ns:
             status.raise_to(LEVEL_ERROR, f"{name} is silent")
-        if owner.others:
-            status.raise_to(LEVEL_ERROR, f"{owner.others + 1} publishers on {name}; only the first one heard is used")
+        if owner.intruded_ns is not None and now_ns - owner.intruded_ns < RECENT_NS:
+            status.raise_to(LEVEL_ERROR, f"another publisher sends on {name}: only the first one heard is used")
+        elif owner.others:  # a process that was killed stays in the graph for a while
+            status.raise_to(LEVEL_WARN, f"{owner.others + 1} publishers on {name}")
         if topic.clock.zeros:
             status.raise_to(LEVEL_WARN, f"{name} has messages without a stamp")
         status.values |= {

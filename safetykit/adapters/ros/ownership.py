@@ -25,6 +25,7 @@ class Ownership:
         self.dropped = 0  # messages of others
         self.changes = 0  # of owner, the first one not counted
         self.others: int = 0  # publishers on the topic besides the owner, by the graph
+        self.intruded_ns: int | None = None  # when another publisher was last dropped
         self._heard_ns = 0
 
     def admit(self, publisher: bytes | None, now_ns: int) -> bool:
@@ -34,6 +35,7 @@ class Ownership:
         if self.owner != publisher:
             if self.owner is not None and now_ns - self._heard_ns <= self.silence_ns:
                 self.dropped += 1
+                self.intruded_ns = now_ns
                 return False
             self.changes += self.owner is not None
             self.owner = publisher
