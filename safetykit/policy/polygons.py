@@ -21,14 +21,15 @@ def area(points: Points) -> float:
 
 
 def crosses_itself(points: Points) -> bool:
-    """Whether two edges meet anywhere but at the corner that neighbours share."""
+    """Whether two edges that are not neighbours meet.
+
+    Neighbours that fold back, and corners given twice, make others meet too; a triangle that does has no area.
+    """
     edges = _edges(points)
     last = len(edges) - 1
     for (i, first), (j, second) in combinations(enumerate(edges), 2):
-        if j - i == 1 or (i == 0 and j == last):
-            if _folds_back(first, second) if j - i == 1 else _folds_back(second, first):
-                return True
-        elif _meet(first, second):
+        neighbours = j - i == 1 or (i == 0 and j == last)
+        if not neighbours and _meet(first, second):
             return True
     return False
 
@@ -83,15 +84,6 @@ def _meet(first: tuple[Sequence[float], ...], second: tuple[Sequence[float], ...
         return True
     touches = ((t1, a, b, c), (t2, a, b, d), (t3, c, d, a), (t4, c, d, b))
     return any(turn == 0 and _between(p, q, r) for turn, p, q, r in touches)
-
-
-def _folds_back(first: tuple[Sequence[float], ...], second: tuple[Sequence[float], ...]) -> bool:
-    """Whether the second edge returns along the first, or one of them has no length."""
-    a, b = first
-    c = second[1]
-    if _turn(a, b, c) != 0:
-        return False
-    return (b[0] - a[0]) * (c[0] - b[0]) + (b[1] - a[1]) * (c[1] - b[1]) <= 0
 
 
 def _cuts(polygons: Iterable[Points]) -> Iterable[float]:

@@ -147,8 +147,8 @@ def test_slew_buckets_always_cover_the_window(window_ms: float) -> None:
 
 def test_sample_slots_are_shared_and_as_deep_as_the_deepest() -> None:
     edits = {
-        "channels.accel_mps2.oppose": {"input": "driver_torque_nm", "allowance": 1, "gain": 1, "samples": 9},
-        "channels.steer_torque_nm.oppose.samples": 4,
+        "channels.accel_mps2.oppose": {"input": "driver_torque_nm", "allowance": 1, "gain": 1, "samples": 4},
+        "channels.steer_torque_nm.oppose.samples": 9,
     }
     policy = parse_policy(edited("car-torque", edits))
     assert policy.timing[at.SAMPLE_COUNT] == 2
