@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 from safetykit.core.vocabulary import State
@@ -33,6 +34,7 @@ BASE: Document = {
             "future_ms": 5,
             "needed": True,
             "inputs": {
+                "spare": {"unit": "flag", "min": -1, "max": 1},
                 "speed_mps": {"unit": "mps", "min": -10, "max": 50},
                 "measured": {"unit": "flag", "min": -100, "max": 100},
             },
@@ -62,7 +64,19 @@ BASE: Document = {
     "recovery": [{"name": "rest", "set": {"a": 0.0}, "for_s": 0.1}],
     "stop": {"power_off_after_s": 1.0, "power_in_standby": False},
 }
-QUIET = {"speed_mps": 0.0, "measured": 0.0, "engage": 0.0, "brake": 0.0, "torque": 0.0}
+# Stands before the channel under test and uses the first slot of everything, so that a wrong offset shows.
+DECOY: Document = {
+    "unit": "flag",
+    "min": -1,
+    "max": 1,
+    "rate_up_per_s": 50,
+    "rate_down_per_s": 50,
+    "measured": "spare",
+    "lead": {"error": 0.5, "samples": 2},
+    "oppose": {"input": "spare", "allowance": 0.5, "gain": 0.5, "samples": 2},
+    "slew": {"delta": 1, "window_ms": 100},
+}
+QUIET = {"spare": 0.0, "speed_mps": 0.0, "measured": 0.0, "engage": 0.0, "brake": 0.0, "torque": 0.0}
 
 
 def document(channel: Document | None = None, **sections: Any) -> Document:
@@ -77,19 +91,35 @@ def document(channel: Document | None = None, **sections: Any) -> Document:
     return made
 
 
+def beside_decoy(made: Document) -> Document:
+    """`made` with the decoy as its first channel."""
+    made = copy.deepcopy(made)
+    made["channels"] = {"decoy": copy.deepcopy(DECOY), **made["channels"]}
+    made["recovery"] = [{**phase, "set": {**phase.get("set", {}), "decoy": 0.0}} for phase in made["recovery"]]
+    return made
+
+
 class Drive:
-    """One guard, its clock and the inputs it hears each tick."""
+    """One guard, its clock and the inputs it hears each tick. The channel under test has number 1."""
 
     def __init__(self, made: Document | None = None, **inputs: float) -> None:
-        self.guard = Guard(parse_policy(made or document()))
+        self.guard = Guard(parse_policy(beside_decoy(made or document())))
         self.now_ns = START_NS
         self.inputs = {**{k: v for k, v in QUIET.items() if k in self.guard.policy.inputs}, **inputs}
 
     def tick(self, *command: float, dt_ns: int = PERIOD_NS, **options: Any) -> Decision:
-        """One tick later: `command` in channel order, nothing = no new command."""
+        """One tick later: `command` in channel order, nothing = no new command. The decoy is asked for 0."""
         self.now_ns += dt_ns
         heard = options.pop("inputs", self.inputs)
-        return self.guard.step(self.now_ns, command or None, heard, **options)
+        decision = self.guard.step(self.now_ns, (0.0, *command) if command else None, heard, **options)
+        assert decision.sent["decoy"] == 0.0
+        assert "decoy" not in decision.reasons or decision.reasons["decoy"] == ("OVERRIDDEN",)
+        return replace(
+            decision,
+            sent={name: value for name, value in decision.sent.items() if name != "decoy"},
+            reasons={name: why for name, why in decision.reasons.items() if name != "decoy"},
+            request_bits=decision.request_bits >> 1,
+        )
 
     def ticks(self, count: int, *command: float, **options: Any) -> Decision:
         """`count` ticks with the same command; the last decision."""
@@ -99,7 +129,7 @@ class Drive:
 
     def engaged(self) -> Drive:
         """Brings the guard to ENGAGED with a neutral command stream."""
-        rest = [0.0] * len(self.guard.policy.channels)
+        rest = [0.0] * (len(self.guard.policy.channels) - 1)
         self.inputs["engage"] = 0.0
         self.ticks(2, *rest)
         self.inputs["engage"] = 1.0

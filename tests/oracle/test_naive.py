@@ -38,7 +38,7 @@ def test_rates_by_distance_from_zero(asks: list[float], steps: list[int]) -> Non
     made = document({"rate_away_from_zero_per_s": 20, "rate_towards_zero_per_s": 60})
     drive = Drive(made).engaged()
     for asked, step_ms in zip(asks, steps, strict=False):
-        at, want, pieces = float(drive.guard.frame.st_sent[0]), max(-5.0, min(5.0, asked)), 1000
+        at, want, pieces = float(drive.guard.frame.st_sent[1]), max(-5.0, min(5.0, asked)), 1000
         for _ in range(pieces):
             leaving = at == 0 or (want > at) == (at > 0)
             most = (20 if leaving else 60) * step_ms * 1e-3 / pieces
@@ -53,7 +53,7 @@ def test_slew_over_every_window(asks: list[float], steps: list[int], delta: floa
     drive = Drive(document({"slew": {"delta": delta, "window_ms": window_ms}})).engaged()
     signal = [0.0] * window_ms
     for asked, step_ms in zip(asks, steps, strict=False):
-        held = float(drive.guard.frame.st_sent[0])
+        held = float(drive.guard.frame.st_sent[1])
         signal += [held] * (step_ms - 1) + [drive.tick(asked, dt_ns=step_ms * 1_000_000).sent["a"]]
     values = np.array(signal)
     for k in range(len(values) - window_ms):

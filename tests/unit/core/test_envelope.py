@@ -108,7 +108,7 @@ def test_a_jump_that_the_policy_orders_is_held_until_it_leaves_the_slew_window()
     )
     drive = Drive(made).engaged()
     for _ in range(60):
-        decision = drive.tick(min(drive.guard.frame.st_sent[0] + 0.05, 2.9))
+        decision = drive.tick(min(drive.guard.frame.st_sent[1] + 0.05, 2.9))
     assert decision.sent["a"] > 2.5
     assert drive.tick(9.0).sent["a"] == 0.0
     assert drive.tick(0.5).sent["a"] == 0.0  # 0.5 breaks the window again: rejected to zero
@@ -140,7 +140,7 @@ def test_a_rate_limit_does_not_slow_the_build_up_of_speed_under_a_jerk_limit() -
 def test_jerk_reports_its_reason_and_holds_without_time() -> None:
     drive = Drive(document({"jerk_per_s2": 100})).engaged()
     assert drive.tick(0.9).reasons == {"a": ("JERK",)}
-    held = drive.guard.frame.st_sent[0]
+    held = drive.guard.frame.st_sent[1]
     assert drive.tick(0.9, dt_ns=0, stamp_ns=drive.now_ns + 1).sent["a"] == held
 
 
@@ -213,7 +213,7 @@ def test_reject_replaces_the_value_by_its_fallback(fallback: str, jumps: bool) -
     decision = drive.tick(7.0)
     assert decision.reasons["a"][-1] == "REJECTED"
     assert decision.sent["a"] == near(target if jumps else max(target, 0.5))
-    assert drive.guard.frame.st_rate[0] == near(0.0 if jumps or fallback == "last" else -100.0)
+    assert drive.guard.frame.st_rate[1] == near(0.0 if jumps or fallback == "last" else -100.0)
 
 
 def test_a_measured_fallback_that_is_not_valid_is_the_last_sent() -> None:
@@ -226,7 +226,7 @@ def test_a_measured_fallback_that_is_not_valid_is_the_last_sent() -> None:
 
 def test_damaged_memory_is_an_internal_fault_and_starts_from_neutral() -> None:
     drive = Drive().engaged()
-    drive.guard.frame.st_sent[0] = 77.0
+    drive.guard.frame.st_sent[1] = 77.0
     decision = drive.tick(1.0)
     assert "INTERNAL" in decision.faults
     assert decision.action is Action.EMERGENCY_STOP

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.core
 def test_run_batch_is_step_repeated() -> None:
     rng = np.random.default_rng(7)
     count = 300
-    commands = rng.normal(0, 4, (count, 1))
-    commands[rng.random(count) < 0.05] = np.nan
+    commands = np.column_stack([np.zeros(count), rng.normal(0, 4, count)])
+    commands[rng.random(count) < 0.05, 1] = np.nan
     single = Drive()
     names = single.guard.policy.inputs
     inputs = np.zeros((count, len(names)))
@@ -29,12 +29,12 @@ def test_run_batch_is_step_repeated() -> None:
     for row in range(count):
         conditions = [Fault.STOP_REQUEST] if faults[row] else []
         heard = dict(zip(names, inputs[row], strict=True))
-        decision = single.tick(*commands[row], inputs=heard, conditions=conditions)
-        assert batch.sent[row, 0] == decision.sent["a"]
+        decision = single.tick(commands[row, 1], inputs=heard, conditions=conditions)
+        assert batch.sent[row, 1] == decision.sent["a"]
         assert (batch.action[row], batch.state[row]) == (decision.action, decision.state)
         assert batch.power[row] == decision.power
         assert batch.faults[row] == sum(1 << Fault[name] for name in decision.faults)
-        assert batch.reason[row, 0] == sum(1 << Fault[name] for name in decision.reasons.get("a", ()))
+        assert batch.reason[row, 1] == sum(1 << Fault[name] for name in decision.reasons.get("a", ()))
     assert set(batch.state) >= {State.STANDBY, State.ENGAGED, State.PROTECTIVE_STOP}
 
 
@@ -42,7 +42,7 @@ def test_a_repeated_stamp_in_a_batch_is_no_new_command() -> None:
     guard = Drive().engaged().guard
     now = guard.frame.in_now_ns + PERIOD_NS * np.arange(1, 31)
     inputs = np.tile(guard.frame.in_value[: len(guard.policy.inputs)], (30, 1))
-    result = guard.run_batch(now, np.ones((30, 1)), inputs, stamps_ns=np.full(30, now[0]))
+    result = guard.run_batch(now, np.full((30, 2), 0.1), inputs, stamps_ns=np.full(30, now[0]))
     assert result.state[2] == State.ENGAGED
     assert result.state[-1] == State.RECOVERY
 
@@ -53,9 +53,9 @@ def test_a_repeated_stamp_in_a_batch_is_no_new_command() -> None:
         (lambda g: g.step(1, {"b": 1.0}), "no 'b'"),
         (lambda g: g.step(1, [1.0], {"sped": 1.0}), "no 'sped'"),
         (lambda g: g.step(1, [1.0], request=["z"]), "no 'z'"),
-        (lambda g: g.run_batch([1], [[1.0, 2.0]], [[0.0] * 5]), "commands must have shape"),
-        (lambda g: g.run_batch([1], [[1.0]], [[0.0]]), "inputs must have shape"),
-        (lambda g: g.run_batch([1], [[1.0]], [[0.0] * 5], conditions=[1, 2]), "equal length"),
+        (lambda g: g.run_batch([1], [[1.0]], [[0.0] * 6]), "commands must have shape"),
+        (lambda g: g.run_batch([1], [[1.0, 1.0]], [[0.0]]), "inputs must have shape"),
+        (lambda g: g.run_batch([1], [[1.0, 1.0]], [[0.0] * 6], conditions=[1, 2]), "equal length"),
     ],
 )
 def test_misuse_is_told_before_the_tick(call: object, message: str) -> None:

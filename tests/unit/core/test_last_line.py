@@ -16,16 +16,16 @@ pytestmark = pytest.mark.core
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_value_that_is_not_finite_is_never_sent(value: float) -> None:
     guard = Drive().engaged().guard
-    guard.frame.out_sent[0] = value
+    guard.frame.out_sent[1] = value
     assert output.commit(guard.policy.limits, guard.policy.timing, guard.frame, 0.01) != 0
-    assert guard.frame.out_sent[0] == guard.frame.st_sent[0] == 0.0
+    assert guard.frame.out_sent[1] == guard.frame.st_sent[1] == 0.0
 
 
 def test_a_value_beyond_the_hard_bounds_is_never_sent() -> None:
     guard = Drive().engaged().guard
-    guard.frame.out_sent[0] = 5.000001
+    guard.frame.out_sent[1] = 5.000001
     output.commit(guard.policy.limits, guard.policy.timing, guard.frame, 0.01)
-    assert guard.frame.out_sent[0] == 5.0
+    assert guard.frame.out_sent[1] == 5.0
 
 
 def test_a_policy_without_position_inputs_knows_no_position() -> None:

@@ -144,7 +144,7 @@ def test_a_channel_at_rest_may_follow_what_is_measured() -> None:
     drive = Drive(document({"measured": "measured", "neutral_tracks_measured": True}), measured=2.0)
     assert drive.ticks(5, 0.0).sent["a"] == 2.0
     drive.engaged()
-    assert drive.guard.frame.st_sent[0] == 2.0
+    assert drive.guard.frame.st_sent[1] == 2.0
     drive.inputs["measured"] = math.nan
     drive.guard.frame.st_state = State.STANDBY
     assert drive.ticks(5, 0.0).sent["a"] == 0.0

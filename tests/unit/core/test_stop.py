@@ -196,7 +196,7 @@ def test_an_emergency_stop_jumps_only_where_the_policy_lets_it(jumps: bool, firs
     decision = drive.tick(2.0, conditions=[Fault.STOP_BUTTON])
     assert decision.sent["a"] == pytest.approx(first)
     assert not decision.power
-    assert drive.guard.frame.st_rate[0] == pytest.approx(0.0 if jumps else -100.0)
+    assert drive.guard.frame.st_rate[1] == pytest.approx(0.0 if jumps else -100.0)
 
 
 PHASES = [
