@@ -53,6 +53,7 @@ class Performance:
     """What is left of a finished demo."""
 
     script: Script
+    transport: str
     start_s: float
     trace: Trace
     frames: Mapping[str, Any]  # columns of the guard's frames
@@ -87,8 +88,8 @@ def perform(stage: Stage, allowed: Allowed) -> Performance:
     environment["ROS_DOMAIN_ID"] = os.environ.get("ROS_DOMAIN_ID", str(os.getpid() % 100))
     with run_directory(), Crew(stage.out, environment) as crew:
         _start_guard(stage, crew)
-        trace = Trace(paths.run_dir(INSTANCE, create=False) / paths.RING)
         start_s = _start_cast(stage, crew)
+        trace = Trace(paths.run_dir(INSTANCE, create=False) / paths.RING)
         with View(stage.console, allowed) as view:
             deeds_s = _play(script, crew, trace, view, start_s)
         stage.console.print("the script is over; stopping the guard")
@@ -97,7 +98,7 @@ def perform(stage: Stage, allowed: Allowed) -> Performance:
     received = read_rows(stage.out / "vehicle.f64", vehicle.WIDTH)
     # What arrives after the script is the guard's own farewell (power off, neutral) and no part of it.
     received = received[received[:, 0] < start_s + script.seconds]
-    return Performance(script, start_s, trace, trace.columns(), status, deeds_s, sent, received)
+    return Performance(script, stage.transport, start_s, trace, trace.columns(), status, deeds_s, sent, received)
 
 
 def _start_guard(stage: Stage, crew: Crew) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetykit.core.vocabulary import Action, Fault, State, fault_names
 from sim import autonomy
 from sim.demo.director import Performance
-from sim.demo.judge import Allowed, Verdict, judge
+from sim.demo.judge import STAMP_NOISE_S, Allowed, Verdict, judge
 
 FloatArray = NDArray[np.float64]
 Columns = Mapping[str, NDArray[Any]]
@@ -79,7 +79,7 @@ def outcomes(script: autonomy.Script, performance: Performance, allowed: Allowed
         first = first_seen(fault, number, performance)
         ticks, answer = contained(fault, first, frames, start_s + end_s)
         arrived = received[(received[:, 0] >= start_s + fault.start_s) & (received[:, 0] < start_s + end_s)]
-        verdict = judge(arrived, allowed)
+        verdict = judge(arrived, allowed, STAMP_NOISE_S[performance.transport])
         problems = list(verdict.escapes)
         if ticks is None:
             problems.append(answer)

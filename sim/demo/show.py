@@ -13,7 +13,7 @@ from safetykit.runtime.replay import replay
 from safetykit.runtime.verify import verify
 from sim.demo import plots
 from sim.demo.director import DemoError, Performance, Stage, perform
-from sim.demo.judge import Allowed, judge, read_allowed
+from sim.demo.judge import STAMP_NOISE_S, Allowed, judge, read_allowed
 from sim.demo.links import transport_here
 from sim.demo.outcome import Outcome, outcomes
 
@@ -53,7 +53,7 @@ def show(wanted: str, out: Path, script: Path) -> int:
 
 def overall(performance: Performance, allowed: Allowed) -> list[str]:
     """What may not happen anywhere in the whole record, between the faults neither."""
-    problems = list(judge(performance.received, allowed).escapes)
+    problems = list(judge(performance.received, allowed, STAMP_NOISE_S[performance.transport]).escapes)
     if performance.trace.lost:
         problems.append(f"{performance.trace.lost} frames of the guard were not seen by the demo")
     if performance.guard_status != 0:

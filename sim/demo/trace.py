@@ -28,10 +28,10 @@ COLUMNS = (
 
 
 class Trace:
-    """Collects frames; `lost` counts those that the ring overwrote before they were read."""
+    """Collects frames from now on; `lost` counts those that the ring overwrote before they were read."""
 
     def __init__(self, ring: Path) -> None:
-        self._reader = RingReader(ring)
+        self._reader = RingReader(ring, start=RingReader(ring).head)
         self._parts: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
         self.lost = 0
         self.latest: Any = None
