@@ -58,9 +58,10 @@ class Settings:
 
 
 def log_dir(instance: str = "default") -> Path:
-    """``$SAFETYKIT_LOG_DIR``, or ``~/.local/state/safetykit/log/<instance>``. Not created."""
+    """``$SAFETYKIT_LOG_DIR/<instance>``, or ``~/.local/state/safetykit/log/<instance>``. Not created."""
     given = os.environ.get(LOG_DIR_VARIABLE)
-    return Path(given) if given else Path.home() / ".local" / "state" / "safetykit" / "log" / instance
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return (Path(given) if given else state / "safetykit" / "log") / instance
 
 
 class BlackBox:
@@ -71,7 +72,10 @@ class BlackBox:
     """
 
     def __init__(self, settings: Settings, policy: dict[str, Any], ring: dict[str, Any] | None = None) -> None:
-        """`policy` as made by ``opening.policy_record``; `ring` names the source: ``identity``, ``starts``."""
+        """`policy` as made by ``opening.policy_record``, with what is known of the guard under ``guard``.
+
+        `ring` names the source of the frames: ``identity``, ``starts``.
+        """
         if settings.keep_days < KEEP_DAYS_MIN and not settings.keep_decision:
             raise LogError(
                 f"keep_days = {settings.keep_days}: below the minimum of {KEEP_DAYS_MIN:.0f} days an operator decision "

@@ -56,10 +56,14 @@ class Recorder:
         self._waiting: deque[Callable[[], None]] = deque()
         self._before: np.ndarray | None = None
         self._digest = events.Digest()
+        self._unheard = False
         self.failures = 0
         self._failed_since_ns = 0
         self._lost_reason = LostReason.NOT_RECORDING  # until the first frame is there
         self._reader = self._resume(reader)
+        facts = policy.get("guard")
+        if isinstance(facts, dict):
+            self._waiting.append(partial(self.box.write_event, {"event": "guard", **facts}))
 
     def _resume(self, oldest: RingReader) -> RingReader:
         """A reader at the frame after the last recorded one; what is gone meanwhile is marked."""
@@ -126,7 +130,17 @@ class Recorder:
             self.failures += 1
             self._lost_reason = LostReason.NOT_RECORDING
             return False
+        self._acknowledge()
         return True
+
+    def _acknowledge(self) -> None:
+        """Tell the guard; a ring that is gone from its place is no reason to stop writing what was read from it."""
+        try:
+            self._reader.acknowledge()
+        except MailboxError as error:
+            if not self._unheard:
+                _say(f"cannot tell the guard how far the black box is: {error}")
+            self._unheard = True
 
     def _note_failures(self) -> None:
         waited_ns = time.monotonic_ns() - self._failed_since_ns

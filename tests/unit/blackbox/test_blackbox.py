@@ -294,9 +294,12 @@ def test_segments_from_before_the_clock_was_set_are_not_taken_for_old(tmp_path: 
 
 def test_the_default_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SAFETYKIT_LOG_DIR", raising=False)
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     assert log_dir("arm").parts[-5:] == (".local", "state", "safetykit", "log", "arm")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert log_dir("arm") == tmp_path / "safetykit" / "log" / "arm"
     monkeypatch.setenv("SAFETYKIT_LOG_DIR", str(tmp_path))
-    assert log_dir() == tmp_path
+    assert log_dir() == tmp_path / "default"
 
 
 def test_lost_frames_are_marked(tmp_path: Path, run: np.ndarray) -> None:

@@ -168,5 +168,9 @@ def test_export_writes_what_is_readable_and_says_what_is_not(write_log: WriteLog
 
 
 def test_the_default_log_is_that_of_the_instance(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SAFETYKIT_LOG_DIR", str(log))
-    assert "400 frames" in call("verify")
+    monkeypatch.setenv("SAFETYKIT_LOG_DIR", str(log.parent))
+    assert "400 frames" in call("verify", log.name)
+    monkeypatch.chdir(log.parent)
+    assert "400 frames" in call("verify", log.name)
+    with pytest.raises(LogError, match="default: no such log"):
+        call("verify")

@@ -128,6 +128,46 @@ def test_what_the_ring_holds_is_recorded(tmp_path: Path, pusher: Pusher, rover: 
     assert not lost(tmp_path / "log")
 
 
+def test_the_guard_is_told_how_far_everything_is_written(
+    tmp_path: Path, pusher: Pusher, rover: Policy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = new_recorder(tmp_path, rover)
+    pusher.push(10)
+    assert recorder.drain()
+    assert pusher.ring.unread == 0
+
+    def full(fd: int, data: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segment_file.os, "write", full)
+        pusher.push(20)
+        assert not recorder.drain()
+        assert pusher.ring.unread == 20
+    assert recorder.drain()
+    assert pusher.ring.unread == 0
+
+
+def test_a_ring_that_vanished_is_still_recorded_to_its_end(
+    tmp_path: Path, pusher: Pusher, rover: Policy, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recorder = new_recorder(tmp_path, rover)
+    pusher.push(10)
+    (tmp_path / "ring").unlink()
+    assert recorder.finish("guard gone")
+    check_complete(tmp_path / "log", pusher)
+    assert capfd.readouterr().err.count("cannot tell the guard") == 1
+
+
+def test_what_the_guard_knows_of_itself_is_an_event(tmp_path: Path, pusher: Pusher, rover: Policy) -> None:
+    facts = {"selftest": "passed", "realtime": [{"what": "FIFO priority 80", "granted": False}]}
+    policy = {**policy_record(rover), "guard": facts}
+    recorder = Recorder(tmp_path / "ring", Settings(tmp_path / "log"), policy)
+    assert recorder.finish("stop")
+    told = [item.event for item in read_log(tmp_path / "log") if isinstance(item, Event)]
+    assert told == [{"event": "guard", **facts}]
+
+
 def test_a_run_is_listed_and_replayed(tmp_path: Path, ring: Ring, run: np.ndarray, rover: Policy) -> None:
     recorder = new_recorder(tmp_path, rover)
     for frame in run:
