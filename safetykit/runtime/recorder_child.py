@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-BACK_OFF_S, BACK_OFF_MAX_S = 0.1, 5.0
-SETTLED_S = 10.0  # a recorder that lived this long begins with the shortest back-off again
+BACK_OFF_S, BACK_OFF_MAX_S = 0.1, 2.0
+SETTLED_S = 2.0  # a recorder that lived this long was there, and the next one starts after the shortest back-off
 ABSENT_MAX_S = 2.0  # longer than that without a recorder is Fault.BLACKBOX; the ring holds more
 CLOSE_S = 5.0  # time for the last entries at the end
 
@@ -61,7 +61,6 @@ class RecorderChild:
         lived_s = now_s - self._started_s
         if lived_s > SETTLED_S:
             self._back_off_s = BACK_OFF_S
-        if lived_s > ABSENT_MAX_S:  # one that cannot live that long does not count as having been there
             self._seen_s = now_s
         self._say(f"recorder: ended with code {code}; the next one starts in {self._back_off_s:.1f} s")
         self._wait_before_next(now_s)
