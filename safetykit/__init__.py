@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["Action", "Batch", "Decision", "Fault", "Guard", "Policy", "State", "load_policy", "parse_policy"]
+__all__ = ["Action", "Batch", "Command", "Decision", "Fault", "Guard", "Policy", "State", "load_policy", "parse_policy"]
 
 _HOME = {
     "Action": "safetykit.core.vocabulary",
@@ -20,6 +20,7 @@ _HOME = {
     "load_policy": "safetykit.policy",
     "parse_policy": "safetykit.policy",
     "Batch": "safetykit.runtime.guard",
+    "Command": "safetykit.runtime.guard",
     "Decision": "safetykit.runtime.guard",
     "Guard": "safetykit.runtime.guard",
 }
@@ -27,7 +28,7 @@ _HOME = {
 if TYPE_CHECKING:
     from safetykit.core.vocabulary import Action, Fault, State
     from safetykit.policy import Policy, load_policy, parse_policy
-    from safetykit.runtime.guard import Batch, Decision, Guard
+    from safetykit.runtime.guard import Batch, Command, Decision, Guard
 
 
 def __getattr__(name: str) -> Any:

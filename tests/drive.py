@@ -8,7 +8,7 @@ from typing import Any
 
 from safetykit.core.vocabulary import State
 from safetykit.policy import parse_policy
-from safetykit.runtime.guard import Decision, Guard
+from safetykit.runtime.guard import Command, Decision, Guard
 
 PERIOD_NS = 10_000_000
 START_NS = 1_000_000_000_000
@@ -111,7 +111,9 @@ class Drive:
         """One tick later: `command` in channel order, nothing = no new command. The decoy is asked for 0."""
         self.now_ns += dt_ns
         heard = options.pop("inputs", self.inputs)
-        decision = self.guard.step(self.now_ns, (0.0, *command) if command else None, heard, **options)
+        details = {name: options.pop(name) for name in ("stamp_ns", "seq", "request") if name in options}
+        asked = Command((0.0, *command), **details) if command else None
+        decision = self.guard.step(self.now_ns, asked, heard, **options)
         assert decision.sent["decoy"] == 0.0
         assert "decoy" not in decision.reasons or decision.reasons["decoy"] == ("OVERRIDDEN",)
         return replace(

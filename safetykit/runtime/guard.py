@@ -23,6 +23,19 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
+Values = Mapping[str, float] | Sequence[float] | Floats
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command with what its sender says about it."""
+
+    values: Values  # by channel name, or in channel order
+    stamp_ns: int | None = None  # when it was made; default: the time of the tick
+    seq: int | None = None  # the sender's number; default: one more than the last
+    request: Sequence[str] | None = None  # channels whose actuation request is up; default: all
+
+
 @dataclass(frozen=True)
 class Decision:
     """What the guard sent in one tick, and why."""
@@ -73,32 +86,29 @@ class Guard:
     def step(
         self,
         now_ns: int,
-        command: Mapping[str, float] | Sequence[float] | Floats | None,
+        command: Command | Values | None,
         inputs: Mapping[str, float] | None = None,
         *,
-        stamp_ns: int | None = None,
-        seq: int | None = None,
-        request: Sequence[str] | None = None,
         function: str | None = None,
         conditions: Sequence[Fault] = (),
         reset: int | None = None,
     ) -> Decision:
         """One tick at `now_ns`.
 
-        command: values by channel name or in channel order; None = nothing new. stamp_ns: when it was made (default
-        now). seq: the sender's number (default: one more than before). request: channels whose actuation request
-        is up (default all). inputs: values by name; the sources they belong to count as heard now.
-        function: name to ask for. conditions: faults seen outside, e.g. ``[Fault.STOP_REQUEST]``.
-        reset: number of the stop event to reset.
+        command: values by channel name or in channel order, made now; or a `Command`; None = nothing new.
+        inputs: values by name; the sources they belong to count as heard now. function: name to ask for.
+        conditions: faults seen outside, e.g. ``[Fault.STOP_REQUEST]``. reset: number of the stop event to reset.
         """
-        self._check_names(command, inputs, request)
+        if command is not None and not isinstance(command, Command):
+            command = Command(command)
+        self._check_names(command, inputs)
         field = self._field
         field["in_now_ns"][0] = now_ns
         field["in_faults"][0] = sum(1 << fault for fault in set(conditions))
         if inputs:
             self._put_inputs(inputs, now_ns)
         if command is not None:
-            self._put_command(command, now_ns if stamp_ns is None else stamp_ns, seq, request)
+            self._put_command(command, now_ns)
         if function is not None:
             field["in_function_seq"][0] += 1
             field["in_function"][0] = self.policy.function_number(function)
@@ -138,14 +148,10 @@ class Guard:
         )
         return Batch(sent, reason, *(np.ascontiguousarray(words[:, k]) for k in range(4)))
 
-    def _check_names(
-        self,
-        command: Mapping[str, float] | Sequence[float] | Floats | None,
-        inputs: Mapping[str, float] | None,
-        request: Sequence[str] | None,
-    ) -> None:
-        asked = command if isinstance(command, Mapping) else ()
-        unknown = [name for name in (*asked, *(request or ())) if name not in self.policy.channels]
+    def _check_names(self, command: Command | None, inputs: Mapping[str, float] | None) -> None:
+        names = list(command.request or ()) if command else []
+        names += list(command.values) if command and isinstance(command.values, Mapping) else []
+        unknown = [name for name in names if name not in self.policy.channels]
         unknown += [name for name in inputs or () if name not in self._inputs]
         if unknown:
             raise ValueError(
@@ -153,26 +159,20 @@ class Guard:
                 f"channels: {', '.join(self.policy.channels)}; inputs: {', '.join(self.policy.inputs)}"
             )
 
-    def _put_command(
-        self,
-        command: Mapping[str, float] | Sequence[float] | Floats,
-        stamp_ns: int,
-        seq: int | None,
-        request: Sequence[str] | None,
-    ) -> None:
+    def _put_command(self, command: Command, now_ns: int) -> None:
         field, channels = self._field, self.policy.channels
-        if isinstance(command, Mapping):  # a channel that is not named counts as not sent
-            values = [command.get(name, math.nan) for name in channels]
-            count = len(command)
+        if isinstance(command.values, Mapping):  # a channel that is not named counts as not sent
+            values = [command.values.get(name, math.nan) for name in channels]
         else:
-            values = list(command)
-            count = len(values)
+            values = list(command.values)
+        count = len(command.values)
+        request, seq = command.request, command.seq
         used = values[: bounds.CHANNELS_MAX]
         field["in_ask"][0, : len(used)] = used
         field["in_command_count"][0] = count
         field["in_command_status"][0] = layout.STATUS_OK
         field["in_command_published"][0] += 1
-        field["in_command_stamp_ns"][0] = stamp_ns
+        field["in_command_stamp_ns"][0] = now_ns if command.stamp_ns is None else command.stamp_ns
         field["in_command_seq"][0] = field["in_command_seq"][0] + 1 if seq is None else seq
         bits = -1 if request is None else sum(1 << self.policy.channel_index(name) for name in set(request))
         field["in_request_bits"][0] = bits

@@ -12,7 +12,7 @@ from safetykit.core import layout
 from safetykit.core.step import step
 from safetykit.core.vocabulary import Fault, State
 from safetykit.policy import load_policy
-from safetykit.runtime.guard import Guard
+from safetykit.runtime.guard import Command, Guard
 from tests.drive import PERIOD_NS, START_NS
 from tests.invariants import Invariants
 
@@ -79,7 +79,7 @@ class AnyDrive(RuleBasedStateMachine):
 
     @rule(asked=st.lists(values, max_size=40), stamp=st.integers(-(10**10), 10**9), seq=st.integers(-(2**62), 2**62))
     def odd_command(self, asked: list[float], stamp: int, seq: int) -> None:
-        self.tick(asked, stamp_ns=self.now_ns + stamp, seq=seq)
+        self.tick(Command(asked, stamp_ns=self.now_ns + stamp, seq=seq))
 
     @rule(dt_ns=st.one_of(st.integers(0, 10**8), st.integers(-(10**9), 10**12)))
     def odd_time(self, dt_ns: int) -> None:

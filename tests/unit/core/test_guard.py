@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from safetykit import Guard, load_policy
+from safetykit import Command, Guard, load_policy
 from safetykit.core.vocabulary import Fault, State
 from tests.drive import PERIOD_NS, START_NS, Drive, document
 
@@ -52,7 +52,7 @@ def test_a_repeated_stamp_in_a_batch_is_no_new_command() -> None:
     [
         (lambda g: g.step(1, {"b": 1.0}), "no 'b'"),
         (lambda g: g.step(1, [1.0], {"sped": 1.0}), "no 'sped'"),
-        (lambda g: g.step(1, [1.0], request=["z"]), "no 'z'"),
+        (lambda g: g.step(1, Command([1.0], request=["z"])), "no 'z'"),
         (lambda g: g.run_batch([1], [[1.0]], [[0.0] * 6]), "commands must have shape"),
         (lambda g: g.run_batch([1], [[1.0, 1.0]], [[0.0]]), "inputs must have shape"),
         (lambda g: g.run_batch([1], [[1.0, 1.0]], [[0.0] * 6], conditions=[1, 2]), "equal length"),
