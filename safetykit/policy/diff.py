@@ -132,8 +132,6 @@ def _by_rank(old: int, new: int) -> Verdict:
 
 
 def _by_action(old: Any, new: Any) -> Verdict:
-    if _MISSING in (old, new):
-        return "other"
     return _by_rank(-Action[old], -Action[new])
 
 

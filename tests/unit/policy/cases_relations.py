@@ -66,6 +66,40 @@ RELATIONS: list[Case] = [
     ("emergency outside", Q, {f"{VX}.emergency": 5.1}, f"{VX}.emergency"),
     ("stop outside the narrowest table value", Q, {f"{VZ}.stop": -1}, f"{VZ}.stop"),
     ("rate zero", Q, {f"{VX}.rate_up_per_s": 0}, f"{VX}.rate_up_per_s"),
+    ("rates all zero", Q, {f"{VX}.rate_up_per_s": 0, f"{VX}.rate_down_per_s": 0}, f"{VX}.rate_down_per_s"),
+    (
+        "phase holds twice",
+        A,
+        {"recovery[0].hold": ["steer_angle_rad", "steer_angle_rad"]},
+        "recovery[0].hold[1]",
+    ),
+    (
+        "opposition outside the bounds",
+        T,
+        {f"{STEER}.min": 0.5, f"{STEER}.neutral": 0.5, f"{STEER}.stop": 0.5, f"{STEER}.emergency": 0.5},
+        f"{STEER}.oppose",
+    ),
+    (
+        "too many channels with slew",
+        Q,
+        {
+            **{
+                f"channels.c{i}": {"unit": "flag", "min": -1, "max": 1, "slew": {"delta": 0.5, "window_ms": 100}}
+                for i in range(9)
+            },
+            **{f"recovery[{phase}].set.c{i}": 0 for phase in range(3) for i in range(9)},
+        },
+        "channels",
+    ),
+    (
+        "too many conditions",
+        Q,
+        {
+            f"functions.f{i}": {"when": [{"input": "speed_mps", "max": 1 + i + k / 10} for k in range(8)]}
+            for i in range(6)
+        },
+        "permission",
+    ),
     ("rate negative", Q, {f"{VX}.rate_down_per_s": -3}, f"{VX}.rate_down_per_s"),
     ("rate wider than the range", Q, {f"{VX}.rate_up_per_s": 2000}, f"{VX}.rate_up_per_s"),
     ("rate from zero never tighter", Q, {f"{VX}.rate_away_from_zero_per_s": 5}, f"{VX}.rate_away_from_zero_per_s"),

@@ -27,6 +27,17 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("quadrotor", {f"{VX}.on_violation": "reject"}, f"{VX}.on_violation", "tighter"),
     ("quadrotor", {f"{VX}.follow": DELETE, f"{VX}.measured": DELETE}, f"{VX}.follow", "looser"),
     ("quadrotor", {"channels.vz_mps.min.points[1][1]": -2}, "channels.vz_mps.min", "looser"),
+    ("quadrotor", {"channels.vz_mps.min.points[1][0]": 20}, "channels.vz_mps.min", "tighter"),
+    ("quadrotor", {"functions.flip": "never"}, "functions.flip", "other"),
+    (
+        "quadrotor",
+        {
+            "zones.x": {"rule": "condition", "corners_m": [[9, 9], [20, 9], [20, 20]]},
+            "functions.hold": {"when": [{"inside": "x"}]},
+        },
+        "zones.x",
+        "other",
+    ),
     ("quadrotor", {"channels.vz_mps.min": -0.7}, "channels.vz_mps.min", "tighter"),
     ("quadrotor", {"channels.vz_mps.min.points": [[5, -1], [10, -1.2]]}, "channels.vz_mps.min", "other"),
     ("quadrotor", {"channels.vz_mps.min.over": "speed_mps"}, "channels.vz_mps.min", "other"),
