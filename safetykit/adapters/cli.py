@@ -12,7 +12,6 @@ from importlib.metadata import entry_points
 from importlib.metadata import version as installed_version
 from typing import Annotated
 
-import click
 import typer
 
 from safetykit.errors import SafetykitError
@@ -59,15 +58,7 @@ def build_app() -> typer.Typer:
 def main() -> None:
     """Entry point of the console script."""
     try:
-        code = build_app()(standalone_mode=False)
+        build_app()()  # ends the process by itself, with 2 for a command line that does not fit
     except SafetykitError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
-    except click.exceptions.Exit as leave:
-        sys.exit(leave.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    sys.exit(code if isinstance(code, int) else 0)
