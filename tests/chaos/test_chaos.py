@@ -188,7 +188,9 @@ def entries(log: Path) -> dict[str, set[bytes]]:
     }
 
 
-def test_nothing_that_happens_to_others_disturbs_the_guard(guard: Running) -> None:
+def test_nothing_that_happens_to_others_disturbs_the_guard(
+    guard: Running, record_property: Callable[[str, object], None]
+) -> None:
     log, chance = guard.folder / "log", random.Random(SEED)
     wait_for(lambda: log.is_dir() and list_segments(log))
     context = multiprocessing.get_context("forkserver")
@@ -205,8 +207,9 @@ def test_nothing_that_happens_to_others_disturbs_the_guard(guard: Running) -> No
 
     victims = [Victim(body, stage.pid, chance) for body, stage in zip(("autonomy", "adapter"), stages, strict=True)]
     victims.append(Victim("recorder", recorder, chance))
+    reference = Reference(CPU)
     pilot, judge = Pilot(guard.directory), Judge(guard.directory / paths.RING)
-    reference, end_s = Reference(CPU), time.monotonic() + LIMIT_S
+    end_s = time.monotonic() + LIMIT_S
     missed_before = status.read_status(guard.directory / paths.STATUS).misses
     try:
         while not all(victim.done for victim in victims) and time.monotonic() < end_s:
@@ -227,18 +230,19 @@ def test_nothing_that_happens_to_others_disturbs_the_guard(guard: Running) -> No
     assert guard.end() == 0, guard.stderr.read_text()
     judge.look()
     missed = counts.misses - missed_before
-    report_run(victims, judge, f"missed {missed} periods, the machine alone {machine_missed}; {counts}")
-    assert judge.wrong == []
-    assert judge.states[State.ENGAGED] > 300
-    assert missed <= 2 * machine_missed + 2  # a stall of the machine may cost one of the two a period more
+    story = summary(victims, judge, f"missed {missed} periods, the machine alone {machine_missed}; {counts}")
+    record_property("chaos", story)
+    assert judge.wrong == [], story
+    assert judge.states[State.ENGAGED] > 300, story
+    assert missed <= 2 * machine_missed + 2, story  # a stall of the machine may cost one of the two a period more
     check_black_box(log, flushed)
 
 
-def report_run(victims: list[Victim], judge: Judge, loop_says: str) -> None:
-    """Shown with ``-rP`` and when the test fails."""
+def summary(victims: list[Victim], judge: Judge, loop_says: str) -> str:
+    """What happened, for the report and for a failure."""
     blows = {victim.name: dict(victim.blows) for victim in victims}
     states = {State(state).name: count for state, count in judge.states.items()}
-    print(f"blows {blows}; frames by state {states}; {loop_says}")  # noqa: T201
+    return f"blows {blows}; frames by state {states}; {loop_says}"
 
 
 def check_black_box(log: Path, flushed: dict[str, set[bytes]]) -> None:
