@@ -46,6 +46,7 @@ _MISSING, _LATE, _STALE = 1 << Fault.COMMAND_MISSING, 1 << Fault.COMMAND_LATE, 1
 _FUTURE, _NONFINITE, _SIZE = 1 << Fault.COMMAND_FUTURE, 1 << Fault.COMMAND_NONFINITE, 1 << Fault.COMMAND_SIZE
 _REPEATED, _REORDERED = 1 << Fault.COMMAND_REPEATED, 1 << Fault.COMMAND_REORDERED
 _LOST, _TORN = 1 << Fault.COMMAND_LOST, 1 << Fault.COMMAND_TORN
+_ORDER = _STALE | _FUTURE | _REPEATED | _REORDERED
 _INPUT_STALE, _INPUT_FUTURE = 1 << Fault.INPUT_STALE, 1 << Fault.INPUT_FUTURE
 _INPUT_INVALID, _INPUT_TORN = 1 << Fault.INPUT_INVALID, 1 << Fault.INPUT_TORN
 _COUNT_MAX = 2**62  # counters stop here: an int64 wraps silently in compiled code
@@ -60,6 +61,8 @@ def check_command(timing: Timing, frame: Frame) -> int:
         if frame.in_command_published != frame.st_command_published:
             frame.st_command_published = frame.in_command_published
             frame.st_command_faults = _judge(timing, frame)
+            if frame.st_command_faults & _ORDER == 0:  # refused for its content only: its number was the next one
+                frame.st_command_seq = frame.in_command_seq
             if frame.st_command_faults & ~_LOST == 0:
                 _accept(timing, frame)
         faults |= frame.st_command_faults
@@ -123,7 +126,6 @@ def _accept(timing: Timing, frame: Frame) -> None:
         frame.st_ask[c] = frame.in_ask[c]
     frame.st_request_ask = frame.in_request_bits & timing[ALL_CHANNELS]
     frame.st_command_stamp_ns = frame.in_command_stamp_ns
-    frame.st_command_seq = frame.in_command_seq
     frame.st_command_seen = 1
 
 

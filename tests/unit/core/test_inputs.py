@@ -98,6 +98,19 @@ def test_sequence_numbers(step: int, fault: str | None) -> None:
     assert decision.sent["a"] == (0.2 if used else 0.1)
 
 
+def test_commands_refused_for_their_content_are_not_lost_ones() -> None:
+    drive = Drive().engaged()
+    drive.ticks(8, math.nan)
+    assert drive.tick(0.2).faults == ()
+
+
+def test_a_command_refused_for_its_order_does_not_move_the_count() -> None:
+    drive = Drive().engaged()
+    drive.tick(0.1, seq=100)
+    drive.tick(0.1, seq=10_000, stamp_ns=drive.now_ns)
+    assert drive.tick(0.2, seq=101).faults == ()
+
+
 def test_a_frozen_stamp_is_a_repetition_even_with_a_new_sequence_number() -> None:
     drive = Drive().engaged()
     drive.tick(0.1)
