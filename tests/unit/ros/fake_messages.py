@@ -31,6 +31,61 @@ TYPES: dict[str, dict[str, str]] = {
         "timestamp": "uint64",
     },
     "demo_msgs/Bare": {"linear": "double", "angular": "double", "command": "uint32"},
+    "std_msgs/Float64MultiArray": {"data": "sequence<double>"},
+    "geometry_msgs/Vector3": {"x": "double", "y": "double", "z": "double"},
+    "geometry_msgs/Point": {"x": "double", "y": "double", "z": "double"},
+    "geometry_msgs/Twist": {"linear": "geometry_msgs/Vector3", "angular": "geometry_msgs/Vector3"},
+    "geometry_msgs/TwistStamped": {"header": "std_msgs/Header", "twist": "geometry_msgs/Twist"},
+    "geometry_msgs/TwistWithCovariance": {"twist": "geometry_msgs/Twist"},
+    "geometry_msgs/Pose": {"position": "geometry_msgs/Point"},
+    "geometry_msgs/PoseStamped": {"header": "std_msgs/Header", "pose": "geometry_msgs/Pose"},
+    "geometry_msgs/PoseWithCovariance": {"pose": "geometry_msgs/Pose"},
+    "geometry_msgs/Accel": {"linear": "geometry_msgs/Vector3"},
+    "geometry_msgs/AccelStamped": {"header": "std_msgs/Header", "accel": "geometry_msgs/Accel"},
+    "geometry_msgs/AccelWithCovariance": {"accel": "geometry_msgs/Accel"},
+    "geometry_msgs/AccelWithCovarianceStamped": {
+        "header": "std_msgs/Header",
+        "accel": "geometry_msgs/AccelWithCovariance",
+    },
+    "nav_msgs/Odometry": {
+        "header": "std_msgs/Header",
+        "pose": "geometry_msgs/PoseWithCovariance",
+        "twist": "geometry_msgs/TwistWithCovariance",
+    },
+    "sensor_msgs/Joy": {"header": "std_msgs/Header", "axes": "sequence<float>", "buttons": "sequence<int32>"},
+    "sensor_msgs/JointState": {
+        "header": "std_msgs/Header",
+        "name": "sequence<string>",
+        "position": "sequence<double>",
+        "velocity": "sequence<double>",
+        "effort": "sequence<double>",
+    },
+    "px4_msgs/VehicleLocalPosition": {
+        "timestamp": "uint64",
+        **dict.fromkeys(("x", "y", "z", "vx", "vy", "vz"), "float"),
+    },
+    "px4_msgs/TrajectorySetpoint": {
+        "timestamp": "uint64",
+        **dict.fromkeys(("position", "velocity", "acceleration", "jerk"), "float[3]"),
+        "yaw": "float",
+        "yawspeed": "float",
+    },
+    "px4_msgs/OffboardControlMode": {"timestamp": "uint64", "position": "boolean", "velocity": "boolean"},
+    "ackermann_msgs/AckermannDrive": {"steering_angle": "float", "speed": "float", "acceleration": "float"},
+    "ackermann_msgs/AckermannDriveStamped": {"header": "std_msgs/Header", "drive": "ackermann_msgs/AckermannDrive"},
+    "autoware_control_msgs/Lateral": {"stamp": "builtin_interfaces/Time", "steering_tire_angle": "float"},
+    "autoware_control_msgs/Longitudinal": {
+        "velocity": "float",
+        "acceleration": "float",
+        "is_defined_acceleration": "boolean",
+    },
+    "autoware_control_msgs/Control": {
+        "stamp": "builtin_interfaces/Time",
+        "lateral": "autoware_control_msgs/Lateral",
+        "longitudinal": "autoware_control_msgs/Longitudinal",
+    },
+    "autoware_vehicle_msgs/VelocityReport": {"header": "std_msgs/Header", "longitudinal_velocity": "float"},
+    "autoware_vehicle_msgs/SteeringReport": {"stamp": "builtin_interfaces/Time", "steering_tire_angle": "float"},
     "demo_msgs/State": {"header": "std_msgs/Header", "speed": "double", "yaw_rate": "double", "more": "double"},
 }
 
@@ -38,7 +93,8 @@ TYPES: dict[str, dict[str, str]] = {
 def _default(text: str) -> Any:
     if text.startswith("sequence<"):
         item = text[9:-1].split(",")[0]
-        return array("d") if item == "double" else array("f") if item == "float" else []
+        codes = {"double": "d", "float": "f", "int32": "i"}
+        return array(codes[item]) if item in codes else []
     if text.endswith("[3]"):
         return [0.0, 0.0, 0.0]
     if "/" in text:
