@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from safetykit.core.bounds import CHANNELS_MAX
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit_apart
 from safetykit.core.layout import CH_COLS, EMERGENCY, L_CHANNEL
 from safetykit.core.vocabulary import Action, State, fault_names
 from safetykit.runtime.mailbox import (
@@ -41,7 +41,7 @@ REASONS = PAYLOAD + CHANNELS_MAX
 _REMOVED = int(Action.EMERGENCY_STOP) | int(State.EMERGENCY_STOP) << STATE_SHIFT
 
 
-@jit
+@jit_apart
 def encode(frame: Any, channels: int, record: Words, payload: Values) -> None:
     """Fill the private mailbox record (and `payload`, its float64 view) from a frame after the step."""
     record[STAMP_NS] = frame.in_now_ns
@@ -58,7 +58,7 @@ def encode(frame: Any, channels: int, record: Words, payload: Values) -> None:
         record[REASONS + channel] = frame.out_reason[channel]
 
 
-@jit
+@jit_apart
 def encode_removed(limits: Values, frame: Any, record: Words, payload: Values) -> None:
     """Turn the record into the last word of a guard that leaves: power removed, each channel at its emergency value."""
     record[SEQ] += 1

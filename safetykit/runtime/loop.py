@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from safetykit.core.bounds import CHANNELS_MAX, SOURCES_MAX
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import CHANNEL_COUNT, PERIOD_NS, SOURCE_COUNT, STATUS_NEVER, STATUS_OK, STATUS_TORN
 from safetykit.core.step import step
 from safetykit.core.vocabulary import Fault
@@ -51,7 +51,8 @@ RESET_SEQ, RESET_EVENT, REFUSED_SEEN, MISS_LIMIT, MISS_NEXT = range(4, 9)
 HEARD = 16  # by slot: something was published since the loop began
 BASELINE = HEARD + SLOTS  # by slot: PUBLISHED when the loop began
 TORN_TICKS = BASELINE + SLOTS  # by slot: torn reads in a row
-STOPS_SEEN = TORN_TICKS + SLOTS  # by control client: bits of its count of stops
+VERDICT = TORN_TICKS + SLOTS  # by slot: status of this tick's read
+STOPS_SEEN = VERDICT + SLOTS  # by control client: bits of its count of stops
 SOURCE_FIRST = STOPS_SEEN + CONTROL_COUNT  # by source: its first input ...
 SOURCE_INPUTS = SOURCE_FIRST + SOURCES_MAX  # ... and how many
 MISS_TIMES = SOURCE_INPUTS + SOURCES_MAX  # when the latest misses were
@@ -86,39 +87,40 @@ class Wiring(NamedTuple):
     timespec: Words  # int64 (2,)
 
 
+@jit_apart
+def _read_all(w: Wiring) -> None:
+    """Bring the private copies of all mailboxes up to date; notes how each read went."""
+    for slot in range(SLOTS):
+        if SOURCE_SLOT + w.timing[SOURCE_COUNT] <= slot < CONTROL_SLOT:
+            continue
+        verdict = receive(w.boxes[slot], w.inbox, slot * WORDS, SCRATCH)
+        torn = 0
+        if verdict == STATUS_TORN:
+            torn = min(w.memory[TORN_TICKS + slot] + 1, CONTROL_TORN_TICKS)
+            status.add(w.page, status.TORN + slot, 1)
+        w.memory[VERDICT + slot] = _judge(w, slot, verdict) if slot < CONTROL_SLOT else verdict
+        w.memory[TORN_TICKS + slot] = torn
+
+
 @jit
-def poll(w: Wiring, slot: int) -> int:
-    """Status of one mailbox in this tick. Messages from before the loop began do not count.
+def _judge(w: Wiring, slot: int, verdict: int) -> int:
+    """What a read means for commands, functions and sources. Messages from before the loop began do not count.
 
     The first torn read in a row is a writer that this very tick interrupted: nothing new, the last good copy ages.
     """
-    base = slot * WORDS
-    verdict = _read(w, slot)
     if verdict == STATUS_TORN:
-        return STATUS_OK if w.memory[TORN_TICKS + slot] == 1 and w.memory[HEARD + slot] else STATUS_TORN
+        return STATUS_OK if w.memory[TORN_TICKS + slot] == 0 and w.memory[HEARD + slot] else STATUS_TORN
     if verdict == STATUS_OK and w.memory[HEARD + slot] == 0:
-        if w.inbox[base + PUBLISHED] == w.memory[BASELINE + slot]:
+        if w.inbox[slot * WORDS + PUBLISHED] == w.memory[BASELINE + slot]:
             return STATUS_NEVER
         w.memory[HEARD + slot] = 1
     return verdict
 
 
 @jit
-def _read(w: Wiring, slot: int) -> int:
-    """Bring the private copy of a mailbox up to date; torn reads are counted, also how many in a row."""
-    verdict = receive(w.boxes[slot], w.inbox, slot * WORDS, SCRATCH)
-    if verdict != STATUS_TORN:
-        w.memory[TORN_TICKS + slot] = 0
-        return verdict
-    status.add(w.page, status.TORN + slot, 1)
-    w.memory[TORN_TICKS + slot] = min(w.memory[TORN_TICKS + slot] + 1, CONTROL_TORN_TICKS)
-    return STATUS_TORN
-
-
-@jit
 def _take_command(w: Wiring) -> None:
     base, payload = COMMAND_SLOT * WORDS, COMMAND_SLOT * WORDS + PAYLOAD
-    w.frame.in_command_status = poll(w, COMMAND_SLOT)
+    w.frame.in_command_status = w.memory[VERDICT + COMMAND_SLOT]
     if w.frame.in_command_status != STATUS_OK:
         return
     w.frame.in_command_published = w.inbox[base + PUBLISHED]
@@ -133,7 +135,7 @@ def _take_command(w: Wiring) -> None:
 @jit
 def _take_function(w: Wiring) -> None:
     base = FUNCTION_SLOT * WORDS
-    if poll(w, FUNCTION_SLOT) == STATUS_OK:
+    if w.memory[VERDICT + FUNCTION_SLOT] == STATUS_OK:
         w.frame.in_function_seq = w.inbox[base + PUBLISHED]
         w.frame.in_function = w.inbox[base + AUX]
 
@@ -143,7 +145,7 @@ def _take_source(w: Wiring, source: int) -> None:
     """The source's inputs; a message of another size than the policy says gives no values at all."""
     slot = SOURCE_SLOT + source
     base, payload = slot * WORDS, slot * WORDS + PAYLOAD
-    w.frame.in_source_status[source] = poll(w, slot)
+    w.frame.in_source_status[source] = w.memory[VERDICT + slot]
     if w.frame.in_source_status[source] != STATUS_OK:
         return
     first, count = w.memory[SOURCE_FIRST + source], w.memory[SOURCE_INPUTS + source]
@@ -158,7 +160,7 @@ def _take_control(w: Wiring, client: int) -> int:
     """Fault bits that one control client asks for; a reset is noted in the memory."""
     slot = CONTROL_SLOT + client
     base, memory = slot * WORDS, w.memory
-    faults, verdict = 0, _read(w, slot)
+    faults, verdict = 0, memory[VERDICT + slot]
     if memory[TORN_TICKS + slot] >= CONTROL_TORN_TICKS:
         faults |= _STOP_REQUEST
     bits = w.inbox[base + BITS]  # of the last good copy; zero if there never was one
@@ -189,10 +191,11 @@ def _own_faults(w: Wiring, now: int) -> int:
     return faults
 
 
-@jit
+@jit_apart
 def gather(w: Wiring, now: int) -> None:
     """Fill the frame's in_ fields from the mailboxes."""
     w.frame.in_now_ns = now
+    _read_all(w)
     _take_command(w)
     _take_function(w)
     for source in range(w.timing[SOURCE_COUNT]):
@@ -215,7 +218,7 @@ def _send(w: Wiring) -> None:
         status.add(w.page, status.WRITE_FAILED, 1)
 
 
-@jit
+@jit_apart
 def tick(w: Wiring, now: int) -> None:
     """One period of the guard, at time `now` (ns)."""
     gather(w, now)
@@ -229,7 +232,7 @@ def tick(w: Wiring, now: int) -> None:
     status.add(w.page, status.TICKS, 1)
 
 
-@jit
+@jit_apart
 def retire(w: Wiring) -> None:
     """The last word of a loop that ends: power removed, every channel at its emergency value."""
     encode_removed(w.limits, w.frame, w.outbox, w.outbox_values)
@@ -245,7 +248,7 @@ def warm_up(w: Wiring) -> None:
     w.memory[QUIT] = 0
 
 
-@jit
+@jit_apart
 def book_misses(w: Wiring, now: int, missed: int) -> None:
     """Remember skipped periods, for the status page and for DEADLINE."""
     status.add(w.page, status.MISSES, missed)
@@ -255,7 +258,7 @@ def book_misses(w: Wiring, now: int, missed: int) -> None:
         w.memory[MISS_NEXT] = (w.memory[MISS_NEXT] + 1) % limit
 
 
-@jit
+@jit_apart
 def run(w: Wiring) -> None:
     """Tick once per period until ``memory[QUIT]`` is set. A tick that cannot keep its period costs whole periods."""
     period = w.timing[PERIOD_NS]

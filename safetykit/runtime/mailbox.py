@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import STATUS_NEVER, STATUS_OK, STATUS_TORN
 from safetykit.errors import MailboxError
 from safetykit.runtime.atomics import (
@@ -66,7 +66,7 @@ def _wrapped(value: int) -> int:
 _wrap = _wrapped if INTERPRETED else _as_it_is  # integers of compiled code wrap by themselves
 
 
-@jit
+@jit_apart
 def checksum(words: Words, base: int) -> int:
     """Mix of all content words of the record at ``words[base]``."""
     mixed = _SEED
@@ -77,7 +77,7 @@ def checksum(words: Words, base: int) -> int:
     return mixed
 
 
-@jit
+@jit_apart
 def publish(box: Words, record: Words) -> None:
     """Publish the private `record` (WORDS words); its PUBLISHED is advanced and its CHECKSUM filled in."""
     record[PUBLISHED] = _wrap(int(record[PUBLISHED]) + 1)
@@ -94,7 +94,7 @@ def publish(box: Words, record: Words) -> None:
     record[LOCK] = _wrap(busy + 1)
 
 
-@jit
+@jit_apart
 def receive(box: Words, copy: Words, base: int, scratch: int) -> int:
     """Bring the private record at ``copy[base]`` up to date; returns STATUS_NEVER, STATUS_OK or STATUS_TORN.
 

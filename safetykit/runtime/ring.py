@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from safetykit.core import layout
-from safetykit.core.jit import jit
+from safetykit.core.jit import jit, jit_apart
 from safetykit.errors import MailboxError
 from safetykit.runtime.atomics import fence_acquire, fence_release, load, load_acquire, store, store_release
 from safetykit.runtime.words import WORD_BYTES, WordFile, Words
@@ -32,7 +32,7 @@ FRAME_WORDS = layout.FRAME.itemsize // WORD_BYTES
 SLOTS_LIMIT = 1 << 16  # 580 MB; more can only be a damaged header
 
 
-@jit
+@jit_apart
 def push(ring: Words, frame: Words) -> None:
     """Append one frame, given as its words. Never blocks; overwrites the oldest."""
     slots = (ring.size - HEADER_WORDS) // FRAME_WORDS
@@ -44,7 +44,7 @@ def push(ring: Words, frame: Words) -> None:
     store_release(ring, HEAD_AT, head + 1)
 
 
-@jit
+@jit_apart
 def pull(ring: Words, first: int, count: int, out: Words) -> int:
     """Copy frames ``first .. first + count`` to `out`; returns how many of the leading ones were overwritten meanwhile.
 
