@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from safetykit.policy import Policy, load_policy
 from safetykit.runtime.blackbox import BlackBox, Clocks, Settings
 from safetykit.runtime.guard import Guard
 from safetykit.runtime.opening import policy_record
+from safetykit.runtime.ring import Ring
+from tests.unit.blackbox.pushing import Pusher
 
 UTC_NS = 1_770_000_000_000_000_000
 TICKS = 400
@@ -108,3 +111,20 @@ def drive() -> Callable[..., np.ndarray]:
 @pytest.fixture
 def manual_clocks() -> ManualClocks:
     return ManualClocks()
+
+
+@pytest.fixture
+def ring(tmp_path: Path) -> Ring:
+    return Ring.create(tmp_path / "ring", 64)
+
+
+@pytest.fixture
+def policy_json(tmp_path: Path, rover: Policy) -> Path:
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps(policy_record(rover)))
+    return path
+
+
+@pytest.fixture
+def pusher(ring: Ring, run: np.ndarray) -> Pusher:
+    return Pusher(ring, run)

@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-import random
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,95 +15,15 @@ from safetykit.policy import Policy
 from safetykit.runtime import recorder as recorder_module
 from safetykit.runtime import segment_file
 from safetykit.runtime.blackbox import Settings
-from safetykit.runtime.log_reader import Event, Frames, Lost, Opened, read_log
+from safetykit.runtime.log_reader import Event, Frames, Lost, read_log
 from safetykit.runtime.opening import policy_record
 from safetykit.runtime.recorder import Recorder, lock_directory, main, read_policy
 from safetykit.runtime.replay import replay
 from safetykit.runtime.ring import Ring
-from safetykit.runtime.segment_file import list_segments, read_segment
-from safetykit.runtime.segments import LostReason, scan
+from safetykit.runtime.segment_file import list_segments
+from safetykit.runtime.segments import LostReason
 from safetykit.runtime.verify import verify
-
-START_S_MAX = 60.0  # a cold start compiles
-
-
-@pytest.fixture
-def ring(tmp_path: Path) -> Ring:
-    return Ring.create(tmp_path / "ring", 64)
-
-
-@pytest.fixture
-def policy_json(tmp_path: Path, rover: Policy) -> Path:
-    path = tmp_path / "policy.json"
-    path.write_text(json.dumps(policy_record(rover)))
-    return path
-
-
-def start_recorder(tmp_path: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "safetykit.runtime.recorder", "--ring", str(tmp_path / "ring")]
-    command += ["--out", str(tmp_path / "log"), "--policy-json", str(tmp_path / "policy.json"), *more]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-
-
-def wait_for(condition: Callable[[], bool], meanwhile: Callable[[], None] = lambda: None) -> None:
-    give_up_s = time.monotonic() + START_S_MAX
-    while not condition():
-        assert time.monotonic() < give_up_s, "nothing happened"
-        meanwhile()
-        time.sleep(0.002)
-
-
-def recorded(log: Path) -> dict[int, bytes]:
-    """Frame bytes by number; a number twice is an error."""
-    found: dict[int, bytes] = {}
-    for item in read_log(log):
-        if isinstance(item, Frames):
-            for place, frame in enumerate(item.frames):
-                assert item.first_number + place not in found
-                found[item.first_number + place] = frame.tobytes()
-    return found
-
-
-def lost(log: Path) -> set[int]:
-    spans = [item for item in read_log(log) if isinstance(item, Lost)]
-    return {number for item in spans for number in range(item.first_number, item.first_number + item.count)}
-
-
-def kinds(log: Path) -> list[str]:
-    return [str(item.event.get("event")) for item in read_log(log) if isinstance(item, Event)]
-
-
-class Pusher:
-    """The loop's part: pushes frame after frame, each one known by its number."""
-
-    def __init__(self, ring: Ring, run: np.ndarray) -> None:
-        self.ring, self._run, self.count = ring, run.copy(), 0
-
-    def frame(self, number: int) -> Any:
-        frame = self._run[number % len(self._run)]
-        frame["in_now_ns"] = 1_000_000_000 + number * 20_000_000
-        return frame
-
-    def push(self, count: int = 1) -> None:
-        for _ in range(count):
-            self.ring.push(self.frame(self.count))
-            self.count += 1
-
-
-@pytest.fixture
-def pusher(ring: Ring, run: np.ndarray) -> Pusher:
-    return Pusher(ring, run)
-
-
-def check_complete(log: Path, pusher: Pusher) -> None:
-    """Every frame ever pushed is in the log byte for byte, or marked as lost; never both."""
-    found, gone = recorded(log), lost(log)
-    assert not found.keys() & gone
-    assert found.keys() | gone == set(range(pusher.count))
-    for number, raw in found.items():
-        assert raw == pusher.frame(number).tobytes(), f"frame {number} differs"
-    report = verify(log)
-    assert report.ok, report.findings
+from tests.unit.blackbox.pushing import Pusher, check_complete, kinds, lost, recorded
 
 
 # --------------------------------------------------------------------------- within this process
@@ -335,82 +248,6 @@ def test_what_it_cannot_start_with_is_one_message(
     said = capfd.readouterr().err.splitlines()
     assert len(said) == 1
     assert said[0].startswith("recorder: error: ")
-
-
-# --------------------------------------------------------------------------- as a process
-@pytest.fixture
-def processes() -> Iterator[list[subprocess.Popen[str]]]:
-    started: list[subprocess.Popen[str]] = []
-    yield started
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
-def has_frames(log: Path, number: int) -> bool:
-    return log.exists() and bool(list_segments(log)) and number in recorded(log)
-
-
-def test_sigterm_drains_and_closes(
-    tmp_path: Path, pusher: Pusher, policy_json: Path, processes: list[subprocess.Popen[str]]
-) -> None:
-    pusher.push(20)
-    process = start_recorder(tmp_path)
-    processes.append(process)
-    wait_for(lambda: has_frames(tmp_path / "log", 19))
-    process.send_signal(signal.SIGINT)
-    pusher.push(30)
-    wait_for(lambda: has_frames(tmp_path / "log", 49))
-    pusher.push(10)
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(START_S_MAX) == 0
-    check_complete(tmp_path / "log", pusher)
-    assert verify(tmp_path / "log").segments[-1].state == "closed"
-    assert len(recorded(tmp_path / "log")) == 60
-
-
-def test_it_ends_with_its_parent(
-    tmp_path: Path, pusher: Pusher, policy_json: Path, processes: list[subprocess.Popen[str]]
-) -> None:
-    pusher.push(20)
-    process = start_recorder(tmp_path, "--parent", "1")
-    processes.append(process)
-    assert process.wait(START_S_MAX) == 0
-    check_complete(tmp_path / "log", pusher)
-    closing = scan(read_segment(list_segments(tmp_path / "log")[-1].path)).closing
-    assert closing is not None
-    assert closing.json()["reason"] == "guard gone"
-
-
-@pytest.mark.chaos
-@pytest.mark.parametrize("slots", [64, 16384], ids=["small ring", "ring that holds everything"])
-def test_killed_at_any_moment_nothing_flushed_is_lost(
-    tmp_path: Path, run: np.ndarray, policy_json: Path, processes: list[subprocess.Popen[str]], slots: int
-) -> None:
-    pusher, log = Pusher(Ring.create(tmp_path / "ring", slots), run), tmp_path / "log"
-    chance, kept = random.Random(slots), set()
-    for _ in range(8):
-        before = len(list_segments(log)) if log.exists() else 0
-        process = start_recorder(tmp_path, "--segment-mib", "0.05")
-        processes.append(process)
-        wait_for(lambda: log.exists() and len(list_segments(log)) > before, pusher.push)  # noqa: B023
-        end_s = time.monotonic() + chance.uniform(0.0, 0.7)
-        while time.monotonic() < end_s:
-            pusher.push()
-            time.sleep(0.001)
-        process.kill()
-        process.wait()
-        hashes = {entry.hash for segment in list_segments(log) for entry in scan(read_segment(segment.path)).entries}
-        assert kept <= hashes, "an entry that was there before is gone"
-        kept = hashes
-    process = start_recorder(tmp_path, "--parent", "1")
-    processes.append(process)
-    assert process.wait(START_S_MAX) == 0
-    check_complete(tmp_path / "log", pusher)
-    assert len([item for item in read_log(log) if isinstance(item, Opened)]) >= 9
-    if slots > pusher.count:
-        assert not lost(log)
 
 
 def test_a_ring_of_nobody_is_refused(tmp_path: Path, rover: Policy) -> None:
