@@ -106,6 +106,7 @@ def _start_guard(stage: Stage, crew: Crew) -> None:
     log = str(stage.out / "blackbox")
     crew.start("guard", "safetykit", "run", "--policy", stage.policy, "--instance", INSTANCE, "--log-dir", log)
     started_s = time.monotonic()
+    stage.console.print("guard: starting; the first start compiles it, which takes a while")
     with stage.console.status("guard: starting") as line:
         while _latest() is None:
             seconds = time.monotonic() - started_s

@@ -19,6 +19,7 @@ Columns = Mapping[str, NDArray[Any]]
 
 WRONG = 3  # column of the pilot's record: the message differs from a healthy one
 FAULT = 2  # column: number of the fault, -1 = none
+NOT_ENGAGED = "guard not engaged"
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def contained(fault: autonomy.Fault, first: int | None, frames: Columns, end_s: 
     last = max(_tick_at(frames, end_s), first + 1)
     faults, actions = frames["out_faults"][first:last], frames["out_action"][first:last]
     answered = (faults & expected != 0) & ((actions > Action.PASS) | (frames["out_function_refused"][first:last] == 1))
+    if not answered.any() and not (frames["st_state"][first:last] == State.ENGAGED).any():
+        return 0, f"{NOT_ENGAGED} ({State(int(frames['st_state'][first])).name}): not used at all"
     if not answered.any():
         return None, "was not answered"
     named = fault_names(int(np.bitwise_or.reduce(faults)) & expected)

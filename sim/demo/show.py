@@ -15,7 +15,7 @@ from sim.demo import plots
 from sim.demo.director import DemoError, Performance, Stage, perform
 from sim.demo.judge import STAMP_NOISE_S, Allowed, judge, read_allowed
 from sim.demo.links import transport_here
-from sim.demo.outcome import Outcome, outcomes
+from sim.demo.outcome import NOT_ENGAGED, Outcome, outcomes
 
 POLICY = "quadrotor"
 NAMES = {"ros2": "ROS 2", "shm": "shared memory"}
@@ -38,7 +38,7 @@ def show(wanted: str, out: Path, script: Path) -> int:
         allowed = read_allowed(path)
     performance = perform(Stage(console, transport, POLICY, script, out), allowed)
     rows = outcomes(performance.script, performance, allowed)
-    problems = overall(performance, allowed) + black_box(console, out / "blackbox")
+    problems = overall(performance, allowed, rows) + black_box(console, out / "blackbox")
     console.print(table(rows))
     for problem in problems:
         console.print(f"[bold red]ESCAPED[/] {problem}")
@@ -51,9 +51,12 @@ def show(wanted: str, out: Path, script: Path) -> int:
     return int(escaped)
 
 
-def overall(performance: Performance, allowed: Allowed) -> list[str]:
+def overall(performance: Performance, allowed: Allowed, rows: list[Outcome]) -> list[str]:
     """What may not happen anywhere in the whole record, between the faults neither."""
     problems = list(judge(performance.received, allowed, STAMP_NOISE_S[performance.transport]).escapes)
+    missed = [row.fault.name for row in rows if row.answer.startswith(NOT_ENGAGED)]
+    if 2 * len(missed) > len(rows):  # a guard that never engages lets nothing escape and shows nothing
+        problems.append(f"most faults met a guard that was not engaged: {', '.join(missed)}")
     if performance.trace.lost:
         problems.append(f"{performance.trace.lost} frames of the guard were not seen by the demo")
     if performance.guard_status != 0:
