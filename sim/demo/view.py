@@ -13,7 +13,8 @@ from rich.text import Text
 from safetykit.core.vocabulary import Action, State, fault_names
 from sim.demo.judge import Allowed
 
-BAR_CELLS = 31  # odd: the middle cell is zero
+BESIDE_BARS = 56  # columns of the terminal that names and numbers take
+BAR_CELLS_MIN, BAR_CELLS_MAX = 9, 41
 REFRESH_PER_S = 12
 FAULTS_SHOWN = 4
 
@@ -23,20 +24,24 @@ def name_of(kind: type[Action] | type[State], value: int) -> str:
     return kind(value).name if value in kind._value2member_map_ else str(value)
 
 
-def bar(value: float, low: float, high: float) -> Text:
-    """A value within [low, high] as a mark on a line; beyond the ends the line says so in red."""
+def bar(value: float, low: float, high: float, cells: int) -> Text:
+    """A value within [low, high] as a mark on a line with a tick at zero; beyond the ends the line is red."""
     if not math.isfinite(value):
-        return Text(f"{'not a number':^{BAR_CELLS}}", style="bold red")
-    cell = round((value - low) / (high - low) * (BAR_CELLS - 1))
-    inside = 0 <= cell < BAR_CELLS
-    cells = ["─"] * BAR_CELLS
-    cells[BAR_CELLS // 2] = "┼"
-    cells[min(max(cell, 0), BAR_CELLS - 1)] = "●" if inside else ("▶" if cell > 0 else "◀")
-    return Text("".join(cells), style="" if inside else "bold red")
+        return Text(f"{'not a number':^{cells}.{cells}}", style="bold red")
+
+    def place(at: float) -> int:
+        return round((at - low) / (high - low) * (cells - 1))
+
+    line = ["─"] * cells
+    line[min(max(place(0.0), 0), cells - 1)] = "┼"
+    inside = low <= value <= high
+    line[min(max(place(value), 0), cells - 1)] = "●" if inside else ("▶" if value > high else "◀")
+    return Text("".join(line), style="" if inside else "bold red")
 
 
-def picture(frame: Any, allowed: Allowed, time_s: float, what: str) -> Group:
-    """The whole view for one frame of the guard."""
+def picture(frame: Any, allowed: Allowed, time_s: float, what: str, columns: int) -> Group:
+    """The whole view for one frame of the guard, for a terminal of that many columns."""
+    cells = min(max((columns - BESIDE_BARS) // 2, BAR_CELLS_MIN), BAR_CELLS_MAX)
     state, action = name_of(State, int(frame["st_state"])), name_of(Action, int(frame["out_action"]))
     calm = action in ("PASS", "CLAMP")
     head = Text.assemble(
@@ -56,9 +61,9 @@ def picture(frame: Any, allowed: Allowed, time_s: float, what: str) -> Group:
         table.add_row(
             f"{name:<14}",
             f"{asked:8.2f}",
-            bar(asked, low, high),
+            bar(asked, low, high, cells),
             f"{sent:8.2f}",
-            bar(sent, low, high),
+            bar(sent, low, high, cells),
             f"[{low:g}, {high:g}]",
         )
     names = fault_names(int(frame["out_faults"]))
@@ -87,7 +92,7 @@ class View:
     def show(self, frame: Any, time_s: float, what: str) -> None:
         """Shows one frame; `what` is the fault that the script has active now."""
         if self._live:
-            self._live.update(picture(frame, self.allowed, time_s, what))
+            self._live.update(picture(frame, self.allowed, time_s, what, self.console.width))
             return
         if time_s < self._next_line_s:
             return
