@@ -56,10 +56,6 @@ class Resume:
     next_frame: int | None = None  # number after the last frame recorded or known as lost
     events: list[dict[str, Any]] = field(default_factory=list)  # to be recorded in the next segment
 
-    @property
-    def next_segment(self) -> int:
-        return 0 if self.link is None else self.link.number + 1
-
 
 def resume(directory: Path) -> Resume:
     """Find the end of the log and put a torn tail aside. Call it only while holding the log's lock.

@@ -13,7 +13,6 @@ import math
 import re
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from enum import IntEnum
@@ -309,8 +308,3 @@ def _is_torn(data: bytes, position: int) -> bool:
         return rest[: len(MAGIC)] == MAGIC[: len(rest)]
     fields, _ = _read_header(data, position)
     return fields is not None and HEADER.size + fields[1] + HASH_SIZE > len(rest)
-
-
-def iterate(entries: list[Entry], kind: EntryType) -> Iterator[Entry]:
-    """The entries of one type."""
-    return (entry for entry in entries if entry.type == kind)
