@@ -47,6 +47,29 @@ def test_a_killed_guard_is_answered_by_neutral_values_and_e_stop(own_stand: Stan
     assert own_stand.node.poll() is None
 
 
+def test_a_guard_that_comes_back_is_used_only_with_the_same_policy(own_stand: Stand, tmp_path: Path) -> None:
+    seen = own_stand.observer
+    os.kill(own_stand.guard_pid, signal.SIGKILL)
+    own_stand.state("GUARD_LOST")
+    other = tmp_path / "other.yaml"
+    other.write_text(own_stand.policy.read_text().replace("name: rover", "name: other-rover"))
+    guard = own_stand.safetykit("run", "--policy", str(other))
+    try:
+        seen.wait(lambda: "another policy" in seen.diagnostics["safetykit: guard"].message, "it is noticed")
+        assert seen.e_stop[-1] is True
+        assert seen.states[-1] == "GUARD_LOST"
+    finally:
+        guard.terminate()
+        guard.wait(30)
+    guard = own_stand.safetykit("run", "--policy", str(own_stand.policy))
+    try:
+        own_stand.state("STANDBY")
+        seen.wait(lambda: seen.e_stop[-1] is False, "the e-stop is over")
+    finally:
+        guard.terminate()
+        guard.wait(30)
+
+
 def test_a_frozen_guard_counts_as_gone_and_may_come_back(own_stand: Stand) -> None:
     seen = own_stand.observer
     own_stand.drive(own_stand.autonomy(), 0.4, 0.2)

@@ -60,7 +60,7 @@ def guard_status(policy: Policy, link: GuardLink, view: ActuatorView | None, see
     status = Status("guard")
     status.values = {"policy": policy.name, "policy_version": policy.version, "policy_digest": policy.digest}
     if not link.alive or view is None:
-        status.raise_to(LEVEL_ERROR, f"{link.ended or link.note}; neutral values are sent")
+        status.raise_to(LEVEL_ERROR, "; ".join(filter(None, (link.ended, link.note, "neutral values are sent"))))
     else:
         status.raise_to(STATE_LEVELS.get(view.state, LEVEL_ERROR), view.state.name)
         if view.faults:

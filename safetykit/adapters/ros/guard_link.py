@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +44,6 @@ class GuardPort:
         self.expected_pid: int | None = None  # of a guard that we started ourselves
         self._actuator: ActuatorReader | None = None
         self._ring: RingReader | None = None
-        self._pid = -1
         self._writers: list[MailboxWriter] = []
 
     @property
@@ -59,9 +57,11 @@ class GuardPort:
             info = paths.guard_info(directory)
         except MailboxError:
             return False  # no guard yet
-        if not self._is_ours(info):
-            return False
         if not (directory / paths.ACTUATOR).exists() or not (directory / paths.RING).exists():
+            return False
+        ring, actuator = RingReader(directory / paths.RING), ActuatorReader(directory / paths.ACTUATOR)
+        view = actuator.read()
+        if view is None or abs(view.age_ns()) > self.timeout_ns or not self._is_ours(info, ring):
             return False
         latest = MailboxReader(directory / paths.COMMAND).read()
         command.seq = latest.seq if latest is not None else 0
@@ -70,9 +70,8 @@ class GuardPort:
         for name, feed in sources.items():
             feed.writer = self._writer(directory / paths.input_name(name))
         self.control = ControlWriter(directory / paths.control_name("ros"))
-        ring = RingReader(directory / paths.RING)
         self._ring = RingReader(directory / paths.RING, ring.head)
-        self._actuator = ActuatorReader(directory / paths.ACTUATOR)
+        self._actuator = actuator
         return True
 
     def _writer(self, path: Path) -> MailboxWriter:
@@ -80,21 +79,22 @@ class GuardPort:
         self._writers.append(writer)
         return writer
 
-    def _is_ours(self, info: dict[str, Any]) -> bool:
-        """The guard runs, is the one we started, and has our policy."""
-        pid = info.get("pid")
-        if not isinstance(pid, int) or not _is_running(pid):
-            return False
+    def _is_ours(self, info: dict[str, Any], ring: RingReader) -> bool:
+        """`info` is that of the guard that writes now, which is the one we started, and has our policy.
+
+        Raises MailboxError: it has another policy.
+        """
+        pid, policy = info.get("pid"), info.get("policy")
+        if pid != ring.guard_pid:
+            return False  # left by a guard that died; the one that runs has not introduced itself yet
         if self.expected_pid is not None and pid != self.expected_pid:
             return False
-        digest = (info.get("policy") or {}).get("digest") if isinstance(info.get("policy"), dict) else None
-        digest = digest or info.get("policy_digest") or info.get("digest")
+        digest = policy.get("digest") if isinstance(policy, dict) else None
         if digest != self.policy.digest:
             raise MailboxError(
                 f"guard {self.instance!r} (process {pid}) runs another policy (digest {str(digest)[:12]}) than this "
                 f"node was given ({self.policy.name} {self.policy.version}, digest {self.policy.digest[:12]})"
             )
-        self._pid = pid
         return True
 
     def update(self, now_ns: int) -> bool:
@@ -126,8 +126,8 @@ class GuardPort:
         """After an outage: is it still our policy? A new guard process may run another one."""
         try:
             info = paths.guard_info(paths.run_dir(self.instance, create=False))
-            self.expected_pid = None
-            return self._is_ours(info)
+            self.expected_pid = None  # a supervisor may have started another one
+            return self._ring is not None and self._is_ours(info, self._ring)
         except MailboxError:
             return False
 
@@ -148,13 +148,3 @@ class GuardPort:
             writer.close()
         if self.control is not None:
             self.control.close()
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

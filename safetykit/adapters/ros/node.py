@@ -254,7 +254,7 @@ class GuardNode(Node):
 
     def guard_ended(self, code: int) -> None:
         """The guard process that we started is gone; neutral values go on."""
-        self.port.link.ended = f"the guard process ended with code {code}"
+        self.port.link.ended = f"our guard process ended with code {code}"
         self.get_logger().error(self.port.link.ended)
 
     def say_goodbye(self) -> None:
