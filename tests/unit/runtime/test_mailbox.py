@@ -125,7 +125,7 @@ def test_no_message_is_ever_mixed_while_another_process_writes(box: Path) -> Non
     try:
         reader, seen, last = MailboxReader(box), 0, 0
         end = time.monotonic() + 60.0
-        while seen < 20_000 and time.monotonic() < end:
+        while seen < 5_000 and time.monotonic() < end:
             message = reader.read()
             if message is None:
                 continue
@@ -133,7 +133,7 @@ def test_no_message_is_ever_mixed_while_another_process_writes(box: Path) -> Non
             assert message.bits == message.aux == message.seq >= last
             seen += message.seq != last
             last = message.seq
-        assert seen >= 20_000
+        assert seen >= 5_000
     finally:
         writer.kill()
         writer.wait()
