@@ -20,14 +20,14 @@ from rich.table import Table
 
 from safetykit.core.layout import FRAME
 from safetykit.policy import Policy, load_policy
-from safetykit.runtime.blackbox import Settings
-from safetykit.runtime.frame_codec import as_words, encode_block
+from safetykit.runtime.blackbox.frame_codec import as_words, encode_block
+from safetykit.runtime.blackbox.opening import policy_record
+from safetykit.runtime.blackbox.recorder import DRAIN_PERIOD_S, Recorder
+from safetykit.runtime.blackbox.replay import replay
+from safetykit.runtime.blackbox.verify import verify
+from safetykit.runtime.blackbox.writer import Settings
 from safetykit.runtime.guard import Guard
-from safetykit.runtime.opening import policy_record
-from safetykit.runtime.recorder import DRAIN_PERIOD_S, Recorder
-from safetykit.runtime.replay import replay
 from safetykit.runtime.ring import Ring
-from safetykit.runtime.verify import verify
 from tests.bench.measure import Row, Section
 
 RUN_S = 20

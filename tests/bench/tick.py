@@ -10,10 +10,20 @@ import numpy as np
 
 from safetykit.core import layout
 from safetykit.core.jit import jit
-from safetykit.core.layout import CHANNEL_COUNT, INPUT_COUNT, PERIOD_NS, SOURCE_COUNT, STATUS_OK
+from safetykit.core.layout import (
+    CHANNEL_COUNT,
+    CHI_COLS,
+    INPUT_COUNT,
+    MEASURED,
+    PERIOD_NS,
+    SOURCE_COUNT,
+    STATUS_OK,
+    T_CHANNEL,
+)
 from safetykit.core.step import start, step
 from safetykit.core.vocabulary import State
 from safetykit.policy import Policy, load_policy
+from safetykit.runtime.clock import new_timespec, now_ns
 from safetykit.runtime.guard import Guard
 from tests.bench.measure import REPEATS, Row, Section, nanoseconds_each
 
@@ -30,10 +40,14 @@ DRIVING = {
 
 @jit
 def feed(timing: Any, frame: Any, asks: Any, values: Any, row: int) -> None:
-    """A new command and new inputs in every tick: the most that a tick can have to read."""
+    """A new command and new inputs in every tick: the most that a tick can have to read. The vehicle follows."""
     frame.in_now_ns += timing[PERIOD_NS]
     for i in range(timing[INPUT_COUNT]):
         frame.in_value[i] = values[i]
+    for c in range(timing[CHANNEL_COUNT]):
+        measured = timing[T_CHANNEL + c * CHI_COLS + MEASURED]
+        if measured >= 0:
+            frame.in_value[measured] = frame.st_sent[c]
     for s in range(timing[SOURCE_COUNT]):
         frame.in_source_status[s] = STATUS_OK
         frame.in_source_stamp_ns[s] = frame.in_now_ns
@@ -60,34 +74,30 @@ def feed_ticks(limits: Any, timing: Any, frame: Any, asks: Any, values: Any, cou
 
 
 @jit
-def clamp_ticks(limits: Any, timing: Any, frame: Any, asks: Any, values: Any, count: int) -> None:
-    """The reference: what people write first, a finite test and a clamp per channel."""
-    for k in range(count):
-        feed(timing, frame, asks, values, k & (ASKS - 1))
-        for c in range(timing[CHANNEL_COUNT]):
-            row = layout.L_CHANNEL + c * layout.CH_COLS
-            asked = frame.in_ask[c]
-            if math.isfinite(asked):
-                frame.out_sent[c] = min(max(asked, limits[row + layout.HARD_LO]), limits[row + layout.HARD_HI])
+def clock_reads(timespec: Any, count: int) -> int:
+    """The reference: what the loop's own look at the clock costs. A yardstick that scales with the machine."""
+    newest = 0
+    for _ in range(count):
+        newest = max(newest, now_ns(timespec))
+    return newest
 
 
 def commands(policy: Policy) -> np.ndarray[Any, Any]:
-    """Slow sines over the whole range and a little beyond, so that some ticks clamp and most pass."""
+    """Slow sines over most of the range: the limiters work, and no breaker trips."""
     rows = [policy.limits[layout.L_CHANNEL + c * layout.CH_COLS :] for c in range(len(policy.channels))]
     times = np.arange(ASKS) / ASKS
     columns = []
     for c, row in enumerate(rows):
         low, high = row[layout.HARD_LO], row[layout.HARD_HI]
-        columns.append((high + low) / 2 + 0.55 * (high - low) * np.sin(math.tau * (times + c / 7)))
+        columns.append((high + low) / 2 + 0.3 * (high - low) * np.sin(math.tau * (times + c / 7)))
     return np.ascontiguousarray(np.column_stack(columns))
 
 
 def engaged(policy: Policy, driving: dict[str, float]) -> tuple[Any, Any, Any]:
     """(frame, asks, values) of a guard that is engaged. Raises RuntimeError when it does not come to that."""
-    frame = layout.new_frames().view(np.recarray)[0]
+    frame = layout.new_frames()[0]
     start(policy.limits, policy.timing, frame)
-    frame.in_selftest_ok = 1
-    frame.in_request_bits = -1
+    frame["in_selftest_ok"], frame["in_request_bits"] = 1, -1
     values = np.zeros(max(len(policy.inputs), 1))
     for name, value in driving.items():
         if name in policy.inputs:
@@ -96,21 +106,23 @@ def engaged(policy: Policy, driving: dict[str, float]) -> tuple[Any, Any, Any]:
     guard_ticks(policy.limits, policy.timing, frame, calm, values, 5)
     values[policy.input_index("engage")] = 1.0
     guard_ticks(policy.limits, policy.timing, frame, calm, values, 5)
-    if frame.st_state != State.ENGAGED:
-        raise RuntimeError(f"{policy.name}: not engaged but {State(int(frame.st_state)).name}")
+    if frame["st_state"] != State.ENGAGED:
+        raise RuntimeError(f"{policy.name}: not engaged but {State(int(frame['st_state'])).name}")
     return frame, commands(policy), values
 
 
 def compiled_row(name: str, policy: Policy, driving: dict[str, float], target_ns: float) -> Row:
-    """Cost of one tick, without the bench's own feeding, against the plain clamp with the same feeding taken off."""
+    """Cost of one tick, without the bench's own feeding."""
     frame, asks, values = engaged(policy, driving)
-    plain = layout.new_frames()[0]
+    plain, timespec = layout.new_frames()[0], new_timespec()
     data = (policy.limits, policy.timing)
     fed = nanoseconds_each(lambda n: feed_ticks(*data, plain, asks, values, n), TICKS)
-    clamped = nanoseconds_each(lambda n: clamp_ticks(*data, plain, asks, values, n), TICKS)
+    clock = nanoseconds_each(lambda n: clock_reads(timespec, n), TICKS)
     guarded = nanoseconds_each(lambda n: guard_ticks(*data, frame, asks, values, n), TICKS)
+    if frame["st_state"] != State.ENGAGED:
+        raise RuntimeError(f"{policy.name}: left ENGAGED for {State(int(frame['st_state'])).name} while measured")
     tick = guarded - fed
-    return Row(name, tick, "ns", max(clamped - fed, 0.1), f"≤ {target_ns:g} ns", tick <= target_ns)
+    return Row(name, tick, "ns", clock, f"≤ {target_ns:g} ns", tick <= target_ns)
 
 
 def call_row(policy: Policy, driving: dict[str, float]) -> Row:
@@ -130,7 +142,7 @@ def call_row(policy: Policy, driving: dict[str, float]) -> Row:
     def nothing(limits: Any, timing: Any, frame: Any) -> None:
         frame.in_now_ns += 1
 
-    frame = layout.new_frames().view(np.recarray)[0]
+    frame = layout.new_frames()[0]
 
     def calls(count: int) -> None:
         for _ in range(count):
@@ -154,10 +166,10 @@ def run() -> list[Section]:
     ]
     compiled = Section(
         "Tick in the compiled loop",
-        "a finite test and a clamp of the same channels in the same loop",
+        "one `clock_gettime(CLOCK_MONOTONIC)` from compiled code",
         tuple(rows),
         f"Engaged, a new command and new inputs in every tick; median of {REPEATS} runs of {TICKS} ticks. The bench's "
-        "own feeding of inputs is measured alone and taken off both numbers.",
+        "own feeding of commands and inputs is measured alone and taken off.",
     )
     call = Section(
         "Call from Python",
