@@ -75,7 +75,8 @@ def write_png(story: Story, path: Path) -> None:
         panels[-1].axvspan(from_s, to_s, color=STATE_COLOURS[state], lw=0)
         if to_s - from_s > 2.5:
             panels[-1].text((from_s + to_s) / 2, 0.5, state.name, ha="center", va="center", fontsize=7, color="white")
-    panels[-1].set(yticks=[], ylabel="state", xlim=(0, story.script.seconds), xlabel="time in s")
+    panels[-1].set_ylabel("state", rotation=0, ha="right", va="center")
+    panels[-1].set(yticks=[], xlim=(0, story.script.seconds), xlabel="time in s")
     panels[0].legend(loc="lower right", fontsize=8, ncols=3, framealpha=0.9)
     figure.suptitle(story.title, x=0.01, ha="left", fontsize=10)
     figure.tight_layout(h_pad=0.3)
