@@ -158,8 +158,10 @@ def call_row(policy: Policy, driving: dict[str, float]) -> Row:
 
 def run() -> list[Section]:
     """Both tables."""
-    quadrotor, torque = load_policy("quadrotor"), load_policy(str(HERE / "torque_only.yaml"))
-    rows = [compiled_row("torque limit only", torque, {}, 40.0)]
+    quadrotor = load_policy("quadrotor")
+    rows = [compiled_row("torque limit only: bounds, rates", load_policy(str(HERE / "torque_only.yaml")), {}, 40.0)]
+    driver = load_policy(str(HERE / "torque_driver.yaml"))
+    rows.append(compiled_row("torque limit, also lead and driver", driver, {}, 40.0))
     rows.append(compiled_row("quadrotor, full", quadrotor, DRIVING["quadrotor"], 300.0))
     rows += [
         compiled_row(f"{name}, full", load_policy(name), DRIVING["car"], 300.0) for name in ("car-torque", "car-angle")
