@@ -13,8 +13,8 @@ import typer
 from safetykit.errors import LogError
 
 if TYPE_CHECKING:
-    from safetykit.runtime.export import ExportReport
-    from safetykit.runtime.listing import Filter, Row
+    from safetykit.runtime.blackbox.export import ExportReport
+    from safetykit.runtime.blackbox.listing import Filter, Row
 
 LogPath = Annotated[
     Path,
@@ -47,9 +47,9 @@ def verify(
     """Find any cut, edit, bit flip, reorder or missing segment. Exit code 2 and the place when there is one."""
     from dataclasses import asdict
 
-    from safetykit.runtime.signature import load_public_key
-    from safetykit.runtime.verify import Finding
-    from safetykit.runtime.verify import verify as check
+    from safetykit.runtime.blackbox.signature import load_public_key
+    from safetykit.runtime.blackbox.verify import Finding
+    from safetykit.runtime.blackbox.verify import verify as check
 
     log = _log(path)
     report = check(log, None if public_key is None else load_public_key(public_key))
@@ -88,7 +88,7 @@ def show(
 ) -> None:
     """List what happened: time, action, state, faults, asked against sent."""
     from safetykit.core.vocabulary import Fault
-    from safetykit.runtime.listing import Filter, rows
+    from safetykit.runtime.blackbox.listing import Filter, rows
 
     wanted_faults = frozenset(name.strip().upper() for name in faults.split(",") if name.strip())
     unknown = sorted(wanted_faults - set(Fault.__members__))
@@ -120,7 +120,7 @@ def replay(
     if policy:
         _what_if(_log(path), policy, as_json)
         return
-    from safetykit.runtime.replay import replay as run
+    from safetykit.runtime.blackbox.replay import replay as run
 
     report = run(_log(path))
     if as_json:
@@ -146,7 +146,7 @@ def export(
     to: To = "",
 ) -> None:
     """Write the log for other programs; with damage, everything readable is written and exit code is 2."""
-    from safetykit.runtime.export import export_csv, export_mcap
+    from safetykit.runtime.blackbox.export import export_csv, export_mcap
 
     if mcap is None and csv is None:
         raise LogError("say what to write: --mcap FILE or --csv FILE")
@@ -171,7 +171,7 @@ def _what_if(log: Path, source: str, as_json: bool) -> None:
     from rich.table import Table
 
     from safetykit.policy import load_policy
-    from safetykit.runtime.what_if import what_if
+    from safetykit.runtime.blackbox.what_if import what_if
 
     policy = load_policy(source)
     report = what_if(log, policy)
@@ -196,7 +196,7 @@ def _table(found: deque[Row], wanted: Filter) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from safetykit.runtime.export import utc_text
+    from safetykit.runtime.blackbox.export import utc_text
 
     table = Table("UTC", "event", "state", "action", "faults", "asked → sent", box=None, pad_edge=False)
     for row in found:
@@ -232,7 +232,7 @@ def _short(value: float | str) -> str:
 
 def _log(path: Path) -> Path:
     """A path as it is; a plain name that is no path means that instance's log."""
-    from safetykit.runtime.blackbox import log_dir
+    from safetykit.runtime.paths import log_dir
 
     chosen = log_dir(path.name) if path.parent == Path() and not path.exists() else path
     if not chosen.exists():

@@ -45,7 +45,7 @@ def _code_digest() -> str:
     """SHA-256, hex, over names and contents of all sources that may be compiled or inlined."""
     digest = hashlib.sha256()
     package = Path(__file__).parents[1]
-    for path in sorted(path for name in COMPILED_PACKAGES for path in (package / name).glob("*.py")):
+    for path in sorted(path for name in COMPILED_PACKAGES for path in (package / name).rglob("*.py")):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(package)}:{len(content)}:".encode() + content)
     return digest.hexdigest()

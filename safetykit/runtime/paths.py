@@ -11,7 +11,7 @@ from typing import Any
 
 from safetykit.errors import MailboxError
 
-RUN_DIR_VARIABLE = "SAFETYKIT_RUN_DIR"
+RUN_DIR_VARIABLE, LOG_DIR_VARIABLE = "SAFETYKIT_RUN_DIR", "SAFETYKIT_LOG_DIR"
 COMMAND, FUNCTION, ACTUATOR, RING, STATUS = "command", "function", "actuator", "ring", "status"
 GUARD_INFO, POLICY = "guard.json", "policy.json"
 CONTROL_CLIENTS = ("cli", "ros", "console", "bridge")
@@ -101,3 +101,10 @@ def guard_info(directory: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise MailboxError(f"{path}: not a JSON object")
     return document
+
+
+def log_dir(instance: str = "default") -> Path:
+    """The black box: ``$SAFETYKIT_LOG_DIR/<instance>``, or ``~/.local/state/safetykit/log/<instance>``. Not created."""
+    given = os.environ.get(LOG_DIR_VARIABLE)
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return (Path(given) if given else state / "safetykit" / "log") / instance

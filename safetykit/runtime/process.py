@@ -27,9 +27,9 @@ from safetykit.policy import Policy, load_policy
 from safetykit.policy.load import restrictive_policy
 from safetykit.runtime import loop, paths, realtime, selftest, status
 from safetykit.runtime.atomics import Words
+from safetykit.runtime.blackbox.opening import policy_record
 from safetykit.runtime.clock import NS_PER_S
 from safetykit.runtime.notify import Notifier, alive_period_s
-from safetykit.runtime.opening import policy_record
 from safetykit.runtime.ports import open_output
 from safetykit.runtime.realtime import Grant
 from safetykit.runtime.recorder_child import RecorderChild, recorder_arguments
@@ -38,7 +38,6 @@ from safetykit.runtime.wiring import Station
 LOOK_S = 0.05  # how often the main thread looks
 STALLED_S = 1.0  # a loop that did not tick for this long is not reported alive
 STOP_GRACE_S = 3.0
-LOG_DIR_VARIABLE = "SAFETYKIT_LOG_DIR"
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2  # exit codes
 
@@ -58,13 +57,6 @@ class Options:
     cpu: int | None = None
     stop_grace_s: float = STOP_GRACE_S  # time for a stop under control when the process is told to end
     stay: bool = False  # with a bad policy: keep running, outputs stopped
-
-
-def default_log_dir(instance: str) -> Path:
-    """``$SAFETYKIT_LOG_DIR/<instance>``, or the user's state directory."""
-    given = os.environ.get(LOG_DIR_VARIABLE)
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return (Path(given) if given else state / "safetykit" / "log") / instance
 
 
 def run_guard(options: Options, say: Say) -> int:
@@ -195,7 +187,7 @@ class GuardProcess:
 
     def _recorder(self) -> RecorderChild:
         directory = self.station.directory
-        log_dir = self.options.log_dir or default_log_dir(self.options.instance)
+        log_dir = self.options.log_dir or paths.log_dir(self.options.instance)
         arguments = recorder_arguments(directory / paths.RING, log_dir, directory / paths.POLICY, self.options.key)
         return RecorderChild(arguments, self.say)
 

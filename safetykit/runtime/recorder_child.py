@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -15,10 +16,12 @@ CLOSE_S = 5.0  # time for the last entries at the end
 
 
 class RecorderChild:
-    """One ``python -m safetykit.runtime.recorder`` process. Call :meth:`look_after` a few times per second."""
+    """One ``python -m safetykit.runtime.blackbox.recorder`` process. Call :meth:`look_after` a few times per second."""
 
     def __init__(self, arguments: Sequence[str], say: Callable[[str], None]) -> None:
-        self._command = [sys.executable, "-m", "safetykit.runtime.recorder", *arguments]
+        self._command = [sys.executable, "-m", "safetykit.runtime.blackbox.recorder", *arguments]
+        # Named, not looked up by the child: a guard that dies while the child still starts must not be missed.
+        self._command += ["--parent", str(os.getpid())]
         self._say = say
         self._process: subprocess.Popen[bytes] | None = None
         self._started_s = self._seen_s = time.monotonic()

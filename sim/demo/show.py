@@ -9,8 +9,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from safetykit.runtime.replay import replay
-from safetykit.runtime.verify import verify
+from safetykit.runtime.blackbox.replay import replay
+from safetykit.runtime.blackbox.verify import verify
 from sim.demo import plots
 from sim.demo.director import DemoError, Performance, Stage, perform
 from sim.demo.judge import STAMP_NOISE_S, Allowed, judge, read_allowed

@@ -26,12 +26,12 @@ from safetykit.core import layout as lay
 from safetykit.core.vocabulary import State
 from safetykit.runtime import loop, paths, realtime, status
 from safetykit.runtime.actuator import ActuatorReader
+from safetykit.runtime.blackbox.replay import replay
+from safetykit.runtime.blackbox.segment_file import list_segments
+from safetykit.runtime.blackbox.segments import scan
+from safetykit.runtime.blackbox.verify import verify
 from safetykit.runtime.mailbox import ControlWriter
-from safetykit.runtime.replay import replay
 from safetykit.runtime.ring import RingReader
-from safetykit.runtime.segment_file import list_segments
-from safetykit.runtime.segments import scan
-from safetykit.runtime.verify import verify
 from tests.chaos import actors
 from tests.unit.runtime.rig import Rig, violations
 from tests.unit.runtime.running import Running, children, wait_for

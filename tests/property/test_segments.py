@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safetykit.core.layout import FRAME
-from safetykit.runtime import frame_codec
-from safetykit.runtime.segments import NO_HASH, EntryType, Scan, encode_entry, scan, to_json
+from safetykit.runtime.blackbox import frame_codec
+from safetykit.runtime.blackbox.segments import NO_HASH, EntryType, Scan, encode_entry, scan, to_json
 
 WIDTHS = st.sampled_from([1, 7, 8, 9, 33, FRAME.itemsize // 8])
 

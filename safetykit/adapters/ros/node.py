@@ -208,9 +208,9 @@ class GuardNode(Node):
         fresh = self.port.update(now_ns)
         alive, view = self.port.link.alive, self.port.view
         if alive and fresh and view is not None:
-            self._send(view.sent, view.request_bits, view.power and view.state not in STOPPED)
+            self._send(view.sent, view.request_bits, view.power and view.state not in STOPPED, view.stamp_ns)
         elif not alive:
-            self._send(self._neutral, 0, False)
+            self._send(self._neutral, 0, False, now_ns)
             self._neutral_published += 1
         frames, lost = self.port.frames()
         self.interventions.add(frames, lost)
@@ -227,8 +227,10 @@ class GuardNode(Node):
         for report in self.interventions.reports(now_ns):
             self._intervention_topic.publish(self._status("guard", report.level, report.message, report.values))
 
-    def _send(self, values: Any, request_bits: int, moving: bool) -> None:
-        stamp_ns = self._ros_ns()
+    def _send(self, values: Any, request_bits: int, moving: bool, tick_ns: int) -> None:
+        """Publishes one output, stamped with the tick that made it, so that a receiver can check rates by stamps."""
+        ros = read_pair(self._ros_ns)
+        stamp_ns = ros.clock_ns - (ros.monotonic_ns - tick_ns)
         for output, publisher in self._outputs:
             if moving or not output.only_alive:
                 publisher.publish(output.fill(values, request_bits, stamp_ns))
@@ -259,7 +261,7 @@ class GuardNode(Node):
 
     def say_goodbye(self) -> None:
         """The last thing this node says: neutral values, stopped."""
-        self._send(self._neutral, 0, False)
+        self._send(self._neutral, 0, False, time.monotonic_ns())
         self._e_stop_topic.publish(Bool(data=True))
         self._state_topic.publish(String(data="NODE_ENDED"))
 

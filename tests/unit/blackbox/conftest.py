@@ -13,9 +13,9 @@ import pytest
 from safetykit.core.layout import FRAME
 from safetykit.core.vocabulary import Fault
 from safetykit.policy import Policy, load_policy
-from safetykit.runtime.blackbox import BlackBox, Clocks, Settings
+from safetykit.runtime.blackbox.opening import policy_record
+from safetykit.runtime.blackbox.writer import BlackBox, Clocks, Settings
 from safetykit.runtime.guard import Guard
-from safetykit.runtime.opening import policy_record
 from safetykit.runtime.ring import Ring
 from tests.unit.blackbox.pushing import Pusher
 

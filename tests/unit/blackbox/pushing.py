@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from safetykit.runtime.log_reader import Event, Frames, Lost, read_log
+from safetykit.runtime.blackbox.log_reader import Event, Frames, Lost, read_log
+from safetykit.runtime.blackbox.verify import verify
 from safetykit.runtime.ring import Ring
-from safetykit.runtime.verify import verify
 
 
 def recorded(log: Path) -> dict[int, bytes]:

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from safetykit.errors import LogError
-from safetykit.runtime import segment_file
-from safetykit.runtime.blackbox import BlackBox, Clocks, Settings, log_dir
-from safetykit.runtime.log_reader import Event, Frames, Lost, Opened, read_log
-from safetykit.runtime.opening import frame_dtype, is_present_layout, policy_arrays
-from safetykit.runtime.segment_file import list_segments
-from safetykit.runtime.segments import LostReason, segment_name, segment_number, segment_utc_ns
-from safetykit.runtime.verify import verify
+from safetykit.runtime.blackbox import segment_file
+from safetykit.runtime.blackbox.log_reader import Event, Frames, Lost, Opened, read_log
+from safetykit.runtime.blackbox.opening import frame_dtype, is_present_layout, policy_arrays
+from safetykit.runtime.blackbox.segment_file import list_segments
+from safetykit.runtime.blackbox.segments import LostReason, segment_name, segment_number, segment_utc_ns
+from safetykit.runtime.blackbox.verify import verify
+from safetykit.runtime.blackbox.writer import BlackBox, Clocks, Settings
+from safetykit.runtime.paths import log_dir
 
 WriteLog = Callable[..., BlackBox]
 RING = {"identity": "aa", "starts": 1}
@@ -115,7 +116,7 @@ def test_a_crash_at_any_byte_loses_nothing_that_was_whole(tmp_path: Path, run: n
 
 
 def segment_file_scan(data: bytes) -> list[Any]:
-    from safetykit.runtime.segments import scan
+    from safetykit.runtime.blackbox.segments import scan
 
     return scan(data).entries
 

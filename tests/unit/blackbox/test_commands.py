@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 from safetykit.adapters import log_commands
 from safetykit.errors import LogError, SafetykitError
 from safetykit.policy import Policy
-from safetykit.runtime.blackbox import BlackBox, Settings
-from safetykit.runtime.opening import policy_record
-from safetykit.runtime.recorder import Recorder
+from safetykit.runtime.blackbox.opening import policy_record
+from safetykit.runtime.blackbox.recorder import Recorder
+from safetykit.runtime.blackbox.segment_file import list_segments
+from safetykit.runtime.blackbox.writer import BlackBox, Settings
 from safetykit.runtime.ring import Ring
-from safetykit.runtime.segment_file import list_segments
 
 WriteLog = Callable[..., BlackBox]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from safetykit.policy import Policy
-from safetykit.runtime.events import INTERVENTIONS_BURST, INTERVENTIONS_PER_S, Digest, derive
+from safetykit.runtime.blackbox.events import INTERVENTIONS_BURST, INTERVENTIONS_PER_S, Digest, derive
 
 
 def kinds(events: list[dict[str, object]]) -> list[tuple[object, object]]:

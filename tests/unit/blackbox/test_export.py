@@ -16,9 +16,9 @@ from mcap.reader import make_reader
 from safetykit.core.vocabulary import Action, State, fault_names
 from safetykit.errors import LogError
 from safetykit.policy import Policy
-from safetykit.runtime.blackbox import BlackBox
-from safetykit.runtime.export import export_csv, export_mcap
-from safetykit.runtime.segment_file import list_segments
+from safetykit.runtime.blackbox.export import export_csv, export_mcap
+from safetykit.runtime.blackbox.segment_file import list_segments
+from safetykit.runtime.blackbox.writer import BlackBox
 
 WriteLog = Callable[..., BlackBox]
 

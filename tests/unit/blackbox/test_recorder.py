@@ -12,17 +12,17 @@ import pytest
 
 from safetykit.errors import LogError, MailboxError
 from safetykit.policy import Policy
-from safetykit.runtime import recorder as recorder_module
-from safetykit.runtime import segment_file
-from safetykit.runtime.blackbox import Settings
-from safetykit.runtime.log_reader import Event, Frames, Lost, read_log
-from safetykit.runtime.opening import policy_record
-from safetykit.runtime.recorder import Recorder, lock_directory, main, read_policy
-from safetykit.runtime.replay import replay
+from safetykit.runtime.blackbox import recorder as recorder_module
+from safetykit.runtime.blackbox import segment_file
+from safetykit.runtime.blackbox.log_reader import Event, Frames, Lost, read_log
+from safetykit.runtime.blackbox.opening import policy_record
+from safetykit.runtime.blackbox.recorder import Recorder, lock_directory, main, read_policy
+from safetykit.runtime.blackbox.replay import replay
+from safetykit.runtime.blackbox.segment_file import list_segments
+from safetykit.runtime.blackbox.segments import LostReason
+from safetykit.runtime.blackbox.verify import verify
+from safetykit.runtime.blackbox.writer import Settings
 from safetykit.runtime.ring import Ring
-from safetykit.runtime.segment_file import list_segments
-from safetykit.runtime.segments import LostReason
-from safetykit.runtime.verify import verify
 from tests.unit.blackbox.pushing import Pusher, check_complete, kinds, lost, recorded
 
 

@@ -13,18 +13,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from safetykit.runtime.log_reader import Opened, read_log
+from safetykit.runtime.blackbox.log_reader import Opened, read_log
+from safetykit.runtime.blackbox.segment_file import list_segments, read_segment
+from safetykit.runtime.blackbox.segments import scan
+from safetykit.runtime.blackbox.verify import verify
 from safetykit.runtime.ring import Ring
-from safetykit.runtime.segment_file import list_segments, read_segment
-from safetykit.runtime.segments import scan
-from safetykit.runtime.verify import verify
 from tests.unit.blackbox.pushing import Pusher, check_complete, lost, recorded
 
 START_S_MAX = 60.0  # a cold start compiles
 
 
 def start_recorder(tmp_path: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "safetykit.runtime.recorder", "--ring", str(tmp_path / "ring")]
+    command = [sys.executable, "-m", "safetykit.runtime.blackbox.recorder", "--ring", str(tmp_path / "ring")]
     command += ["--out", str(tmp_path / "log"), "--policy-json", str(tmp_path / "policy.json"), *more]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 

@@ -14,11 +14,11 @@ from safetykit.core.step import start, step
 from safetykit.core.vocabulary import Action
 from safetykit.errors import LogError
 from safetykit.policy import Policy, load_policy, parse_policy
-from safetykit.runtime.blackbox import BlackBox, Settings
-from safetykit.runtime.opening import policy_record
-from safetykit.runtime.replay import replay
-from safetykit.runtime.segments import LostReason
-from safetykit.runtime.what_if import what_if
+from safetykit.runtime.blackbox.opening import policy_record
+from safetykit.runtime.blackbox.replay import replay
+from safetykit.runtime.blackbox.segments import LostReason
+from safetykit.runtime.blackbox.what_if import what_if
+from safetykit.runtime.blackbox.writer import BlackBox, Settings
 
 WriteLog = Callable[..., BlackBox]
 Drive = Callable[[Policy, int], np.ndarray]
@@ -111,7 +111,7 @@ def test_frames_of_the_guard_before_belong_to_the_policy_before(
 
 
 def test_another_layout_is_refused_in_words(write_log: WriteLog, monkeypatch: pytest.MonkeyPatch) -> None:
-    from safetykit.runtime import opening
+    from safetykit.runtime.blackbox import opening
 
     log = write_log().settings.directory
     monkeypatch.setattr(opening, "LAYOUT_VERSION", 99)

@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from safetykit.errors import LogError
-from safetykit.runtime.blackbox import BlackBox, Settings
-from safetykit.runtime.log_reader import Frames, Unreadable, read_log
-from safetykit.runtime.segment_file import Head, list_segments, write_head
-from safetykit.runtime.segments import EntryType, encode_entry, scan
-from safetykit.runtime.signature import load_public_key
-from safetykit.runtime.verify import verify
+from safetykit.runtime.blackbox.log_reader import Frames, Unreadable, read_log
+from safetykit.runtime.blackbox.segment_file import Head, list_segments, write_head
+from safetykit.runtime.blackbox.segments import EntryType, encode_entry, scan
+from safetykit.runtime.blackbox.signature import load_public_key
+from safetykit.runtime.blackbox.verify import verify
+from safetykit.runtime.blackbox.writer import BlackBox, Settings
 
 WriteLog = Callable[..., BlackBox]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from safetykit.core.layout import FRAME, LAYOUT_VERSION, LIMITS_SIZE, TIMING_SIZE
-from safetykit.runtime.frame_codec import WORDS_MAX
+from safetykit.runtime.blackbox.frame_codec import WORDS_MAX
 
 if TYPE_CHECKING:
     from safetykit.policy import Policy

@@ -6,7 +6,6 @@ an fsync follows at least every second, at rotation and at the end (it survives 
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from collections.abc import Callable
@@ -17,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from safetykit.errors import LogError
-from safetykit.runtime import frame_codec, opening, signature
-from safetykit.runtime.resume import Link, Resume, first_hash, resume
-from safetykit.runtime.retention import KEEP_DAYS_MIN, removable
-from safetykit.runtime.segment_file import (
+from safetykit.runtime.blackbox import frame_codec, opening, signature
+from safetykit.runtime.blackbox.resume import Link, Resume, first_hash, resume
+from safetykit.runtime.blackbox.retention import KEEP_DAYS_MIN, removable
+from safetykit.runtime.blackbox.segment_file import (
     TORN_SUFFIX,
     Head,
     SegmentWriter,
@@ -28,9 +27,8 @@ from safetykit.runtime.segment_file import (
     sync_directory,
     write_head,
 )
-from safetykit.runtime.segments import FORMAT_VERSION, LOST, EntryType, LostReason, segment_name, to_json
+from safetykit.runtime.blackbox.segments import FORMAT_VERSION, LOST, EntryType, LostReason, segment_name, to_json
 
-LOG_DIR_VARIABLE = "SAFETYKIT_LOG_DIR"
 KEY_BLOCKS = 20  # every 20th block of frames stands alone: damage costs two seconds at most
 _NS_PER_S = 1_000_000_000
 
@@ -55,13 +53,6 @@ class Settings:
     keep_decision: str = ""  # who decided to keep less than the minimum, and why; recorded
     key_path: Path | None = None
     clocks: Clocks = field(default_factory=Clocks)
-
-
-def log_dir(instance: str = "default") -> Path:
-    """``$SAFETYKIT_LOG_DIR/<instance>``, or ``~/.local/state/safetykit/log/<instance>``. Not created."""
-    given = os.environ.get(LOG_DIR_VARIABLE)
-    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    return (Path(given) if given else state / "safetykit" / "log") / instance
 
 
 class BlackBox:

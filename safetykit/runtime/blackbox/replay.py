@@ -16,9 +16,9 @@ from safetykit.core.jit import jit
 from safetykit.core.layout import FRAME, Frame, Limits, Timing
 from safetykit.core.step import start, step
 from safetykit.errors import PolicyError
-from safetykit.runtime.frame_codec import as_words
-from safetykit.runtime.log_reader import Frames, Item, Lost, Opened, Place, Unreadable, read_log
-from safetykit.runtime.opening import is_present_layout, mapping, policy_arrays
+from safetykit.runtime.blackbox.frame_codec import as_words
+from safetykit.runtime.blackbox.log_reader import Frames, Item, Lost, Opened, Place, Unreadable, read_log
+from safetykit.runtime.blackbox.opening import is_present_layout, mapping, policy_arrays
 
 Arrays = tuple[Limits, Timing]
 Words = NDArray[np.int64]

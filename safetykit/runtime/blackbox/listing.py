@@ -9,10 +9,10 @@ from typing import Any
 
 from safetykit.core.layout import FRAME
 from safetykit.errors import LogError
-from safetykit.runtime.events import derive
-from safetykit.runtime.export import as_event
-from safetykit.runtime.log_reader import Closed, Event, Frames, Item, Opened, read_log
-from safetykit.runtime.opening import names
+from safetykit.runtime.blackbox.events import derive
+from safetykit.runtime.blackbox.export import as_event
+from safetykit.runtime.blackbox.log_reader import Closed, Event, Frames, Item, Opened, read_log
+from safetykit.runtime.blackbox.opening import names
 
 
 @dataclass(frozen=True)

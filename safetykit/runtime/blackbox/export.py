@@ -17,10 +17,10 @@ from typing import Any
 
 from safetykit.core.vocabulary import fault_names
 from safetykit.errors import LogError
-from safetykit.runtime.events import action_name, state_name
-from safetykit.runtime.log_reader import Closed, Event, Frames, Item, Lost, Opened, Unreadable, read_log
-from safetykit.runtime.opening import names
-from safetykit.runtime.segments import LostReason
+from safetykit.runtime.blackbox.events import action_name, state_name
+from safetykit.runtime.blackbox.log_reader import Closed, Event, Frames, Item, Lost, Opened, Unreadable, read_log
+from safetykit.runtime.blackbox.opening import names
+from safetykit.runtime.blackbox.segments import LostReason
 
 FRAME_TOPIC, EVENT_TOPIC = "/guard/frame", "/guard/event"
 _NS_PER_S = 1_000_000_000

@@ -8,10 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from safetykit.errors import LogError
-from safetykit.runtime import frame_codec, signature
-from safetykit.runtime.opening import mapping
-from safetykit.runtime.segment_file import TORN_SUFFIX, Head, SegmentPath, list_segments, read_head, read_segment
-from safetykit.runtime.segments import LOST, NO_HASH, Entry, EntryType, Scan, previous_hash, scan, segment_number
+from safetykit.runtime.blackbox import frame_codec, signature
+from safetykit.runtime.blackbox.opening import mapping
+from safetykit.runtime.blackbox.segment_file import (
+    TORN_SUFFIX,
+    Head,
+    SegmentPath,
+    list_segments,
+    read_head,
+    read_segment,
+)
+from safetykit.runtime.blackbox.segments import (
+    LOST,
+    NO_HASH,
+    Entry,
+    EntryType,
+    Scan,
+    previous_hash,
+    scan,
+    segment_number,
+)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """The recorder process: drains the ring into the black box. The guard never waits for it, and outlives it.
 
-Run as ``python -m safetykit.runtime.recorder --ring PATH --out DIR --policy-json PATH``. It may be killed at any time:
-the next one goes on where the log ends. SIGTERM, or the end of its parent, lets it drain the ring, close the log and
-exit. SIGINT is left to the guard. Exit codes: 0 closed, 1 ended with frames it could not write, 2 cannot start.
+Run as ``python -m safetykit.runtime.blackbox.recorder --ring PATH --out DIR --policy-json PATH``. It may be killed at
+any time: the next one goes on where the log ends. SIGTERM, or the end of its parent, lets it drain the ring, close
+the log and exit. SIGINT is left to the guard. Exit codes: 0 closed, 1 ended with frames it could not write, 2 cannot start.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 
 from safetykit.errors import LogError, MailboxError, SafetykitError
-from safetykit.runtime import events
-from safetykit.runtime.blackbox import BlackBox, Settings
-from safetykit.runtime.opening import names, policy_record
-from safetykit.runtime.retention import KEEP_DAYS_MIN
+from safetykit.runtime.blackbox import events
+from safetykit.runtime.blackbox.opening import names, policy_record
+from safetykit.runtime.blackbox.retention import KEEP_DAYS_MIN
+from safetykit.runtime.blackbox.segment_file import LOCK_NAME, make_directory
+from safetykit.runtime.blackbox.segments import LostReason, parse_json
+from safetykit.runtime.blackbox.writer import BlackBox, Settings
 from safetykit.runtime.ring import STARTS_AT, RingReader
-from safetykit.runtime.segment_file import LOCK_NAME, make_directory
-from safetykit.runtime.segments import LostReason, parse_json
 from safetykit.runtime.words import WordFile
 
 DRAIN_PERIOD_S = 0.08  # every round ends with the frames handed to the kernel: at most 0.1 s later
@@ -212,7 +212,7 @@ def lock_directory(directory: Path, wait_s: float = LOCK_WAIT_S) -> int:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="safetykit.runtime.recorder", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(prog="recorder", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--ring", type=Path, required=True, help="the guard's ring of frames")
     parser.add_argument("--out", type=Path, required=True, help="log directory, created with mode 0700")
     parser.add_argument("--policy-json", type=Path, required=True, help="policy record or policy document")

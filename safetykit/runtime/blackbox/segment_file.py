@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetykit.errors import LogError
-from safetykit.runtime.segments import NO_HASH, EntryType, encode_entry, parse_json, segment_number, to_json
+from safetykit.runtime.blackbox.segments import NO_HASH, EntryType, encode_entry, parse_json, segment_number, to_json
 
 HEAD_NAME = "head.json"
 LOCK_NAME = "lock"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from safetykit.errors import LogError
-from safetykit.runtime import frame_codec
-from safetykit.runtime.segment_file import (
+from safetykit.runtime.blackbox import frame_codec
+from safetykit.runtime.blackbox.segment_file import (
     TORN_SUFFIX,
     Head,
     list_segments,
@@ -23,7 +23,7 @@ from safetykit.runtime.segment_file import (
     sync_directory,
     write_file,
 )
-from safetykit.runtime.segments import LOST, NO_HASH, EntryType, Scan, scan
+from safetykit.runtime.blackbox.segments import LOST, NO_HASH, EntryType, Scan, scan
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetykit.runtime.segment_file import SegmentPath, list_segments
-from safetykit.runtime.segments import HEADER, first_payload, previous_hash, segment_utc_ns
+from safetykit.runtime.blackbox.segment_file import SegmentPath, list_segments
+from safetykit.runtime.blackbox.segments import HEADER, first_payload, previous_hash, segment_utc_ns
 
 KEEP_DAYS_MIN = 180.0
 UTC_PLAUSIBLE_NS = 1_704_067_200_000_000_000  # 2024-01-01; a board without a battery clock starts in 1970

@@ -12,11 +12,11 @@ from safetykit.core.jit import jit
 from safetykit.core.layout import FRAME, Frame, Limits, Timing
 from safetykit.core.step import start, step
 from safetykit.errors import LogError
-from safetykit.runtime.events import action_name
-from safetykit.runtime.frame_codec import as_words
-from safetykit.runtime.log_reader import Frames, Lost, Opened, Unreadable, read_log
-from safetykit.runtime.opening import is_present_layout, names
-from safetykit.runtime.replay import INPUT_WORDS, OUT_SEQ, Scratch, Words
+from safetykit.runtime.blackbox.events import action_name
+from safetykit.runtime.blackbox.frame_codec import as_words
+from safetykit.runtime.blackbox.log_reader import Frames, Lost, Opened, Unreadable, read_log
+from safetykit.runtime.blackbox.opening import is_present_layout, names
+from safetykit.runtime.blackbox.replay import INPUT_WORDS, OUT_SEQ, Scratch, Words
 
 if TYPE_CHECKING:
     from safetykit.policy import Policy

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from safetykit.errors import LogError
-from safetykit.runtime import frame_codec
-from safetykit.runtime.opening import frame_dtype
-from safetykit.runtime.segment_file import SegmentPath, list_segments, read_segment
-from safetykit.runtime.segments import LOST, Entry, EntryType, Scan, scan, segment_number
+from safetykit.runtime.blackbox import frame_codec
+from safetykit.runtime.blackbox.opening import frame_dtype
+from safetykit.runtime.blackbox.segment_file import SegmentPath, list_segments, read_segment
+from safetykit.runtime.blackbox.segments import LOST, Entry, EntryType, Scan, scan, segment_number
 
 
 @dataclass(frozen=True)
