@@ -2,7 +2,8 @@
 
 Run as ``python -m safetykit.runtime.blackbox.recorder --ring PATH --out DIR --policy-json PATH``. It may be killed at
 any time: the next one goes on where the log ends. SIGTERM, or the end of its parent, lets it drain the ring, close
-the log and exit. SIGINT is left to the guard. Exit codes: 0 closed, 1 ended with frames it could not write, 2 cannot start.
+the log and exit. SIGINT is left to the guard. Exit codes: 0 closed, 1 ended with frames it could not write, 2 cannot
+start.
 """
 
 from __future__ import annotations
