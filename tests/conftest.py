@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sim.demo.domain import ros_environment
+
 ORDER = ("unit", "parity", "property", "oracle", "policy", "runtime", "blackbox", "ros", "chaos", "demo", "bench")
 TESTS = Path(__file__).resolve().parent
 
@@ -24,11 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure() -> None:
-    # DDS between unrelated users of one machine stumbles over shared-memory lock files; UDP does not. A domain of our
-    # own keeps a developer's running robot out of the tests.
-    os.environ.setdefault("FASTDDS_BUILTIN_TRANSPORTS", "UDPv4")
-    os.environ.setdefault("ROS_DOMAIN_ID", str(10 + os.getpid() % 80))
-    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    # Whatever the developer's shell says: tests never talk to a robot, nor to another run of the tests.
+    os.environ.update(ros_environment())
 
 
 @pytest.fixture(autouse=True)

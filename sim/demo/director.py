@@ -22,6 +22,7 @@ from safetykit.runtime.mailbox import ControlWriter
 from sim.autonomy import Script, load_script
 from sim.demo import pilot, vehicle
 from sim.demo.crew import Crew
+from sim.demo.domain import ros_environment
 from sim.demo.judge import Allowed
 from sim.demo.record import read_rows
 from sim.demo.trace import Trace
@@ -84,9 +85,7 @@ def perform(stage: Stage, allowed: Allowed) -> Performance:
     shutil.rmtree(stage.out / "blackbox", ignore_errors=True)  # of the demo before; nobody's evidence
     stage.out.mkdir(parents=True, exist_ok=True)
     script = load_script(stage.script)
-    environment = {"FASTDDS_BUILTIN_TRANSPORTS": "UDPv4", "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-    environment["ROS_DOMAIN_ID"] = os.environ.get("ROS_DOMAIN_ID", str(os.getpid() % 100))
-    with run_directory(), Crew(stage.out, environment) as crew:
+    with run_directory(), Crew(stage.out, ros_environment()) as crew:
         _start_guard(stage, crew)
         start_s = _start_cast(stage, crew)
         trace = Trace(paths.run_dir(INSTANCE, create=False) / paths.RING)

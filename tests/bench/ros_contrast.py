@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sim.demo.domain import ros_environment
 from tests.bench.measure import Row, Section, percentiles
 from tests.bench.wakeup import guard, guard_summary, stress
 
@@ -77,7 +78,7 @@ def callback_node(record: Path, seconds: float) -> None:
 def play() -> tuple[np.ndarray, int]:
     """(µs from a command's stamp to its output, outputs in the second after the autonomy's death)."""
     seconds = DISCOVERY_S + SECONDS + SILENCE_S
-    environment = {**os.environ, "FASTDDS_BUILTIN_TRANSPORTS": "UDPv4", "ROS_DOMAIN_ID": str(os.getpid() % 100)}
+    environment = {**os.environ, **ros_environment()}
     with tempfile.TemporaryDirectory() as folder:
         record = Path(folder) / "rows.npy"
         me = [sys.executable, "-m", "tests.bench.ros_contrast"]
