@@ -1,8 +1,9 @@
 """The envelope of one channel: bounds, rates, slew, lateral limits, operator opposition, lead, jerk.
 
 `limit` moves from the value last sent towards `st_target` as far as every limit allows. Precedence, first to
-last: hard bounds, rates, slew window, bounds by table, lateral, opposed, lead, degraded, jerk. The first two always
-meet, because what was last sent is inside the hard bounds; later ones can only narrow (see interval.narrow).
+last: hard bounds, rates, slew window, bounds by table, lateral, opposed, lead, jerk. The first two always meet,
+because what was last sent is inside the hard bounds; later ones can only narrow (see interval.narrow). A degraded
+envelope moves the goal: it is entered as smoothly as any target.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ from safetykit.core.vocabulary import Fallback, Fault
 
 _BOUND, _RATE, _JERK, _SLEW = 1 << Fault.BOUND, 1 << Fault.RATE, 1 << Fault.JERK, 1 << Fault.SLEW
 _LEAD, _OPPOSED, _REJECTED = 1 << Fault.LEAD, 1 << Fault.OPPOSED, 1 << Fault.REJECTED
-_DEGRADED, _INTERNAL = 1 << Fault.DEGRADED, 1 << Fault.INTERNAL
+DEGRADED, _INTERNAL = 1 << Fault.DEGRADED, 1 << Fault.INTERNAL
 _WAY_MAX = 1e15  # steps; beyond it the jerk limit does not matter, and whole numbers would get inexact
 _LAST, _MEASURED = int(Fallback.LAST), int(Fallback.MEASURED)
 
@@ -92,14 +93,13 @@ def limit(limits: Limits, timing: Timing, frame: Frame, c: int, dt_s: float, ask
         a, b = _lead(limits, timing, frame, row, row_i, flags, last)
         reasons |= _LEAD if outside(target, a, b, tolerance) else 0
         lo, hi = narrow(lo, hi, a, b)
-    if asked and frame.st_degraded:
-        a, b = _degraded(limits, row, low, high)
-        reasons |= _DEGRADED if outside(target, a, b, tolerance) else 0
-        lo, hi = narrow(lo, hi, a, b)
-    sent = clip(target, lo, hi)
+    a, b = rest_bounds(limits, timing, frame, c, asked)
+    goal = clip(target, a, b)
+    reasons |= DEGRADED if clip(target, low, high) != goal else 0
+    sent = clip(goal, lo, hi)
     if flags & HAS_JERK:
         jerk = _value(limits, timing, frame, row, row_i, JERK)
-        smooth = clip(_jerk_limited(clip(target, low, high), last, frame.st_rate[c], jerk, dt_s), lo, hi)
+        smooth = clip(_jerk_limited(goal, last, frame.st_rate[c], jerk, dt_s), lo, hi)
         reasons |= _JERK if abs(smooth - sent) > tolerance else 0
         sent = smooth
     if asked and flags & REJECTS and reasons:
@@ -109,6 +109,17 @@ def limit(limits: Limits, timing: Timing, frame: Frame, c: int, dt_s: float, ask
             sent = clip(fallback(limits, timing, frame, c), limits[row + HARD_LO], limits[row + HARD_HI])
     frame.out_sent[c] = sent
     return reasons if asked else 0
+
+
+@jit
+def rest_bounds(limits: Limits, timing: Timing, frame: Frame, c: int, asked: bool) -> tuple[float, float]:
+    """Where the channel may come to rest now: its bounds, for an ask shrunk towards neutral while degraded."""
+    row, row_i = L_CHANNEL + c * CH_COLS, T_CHANNEL + c * CHI_COLS
+    lo, hi = _bounds(limits, timing, frame, row, row_i, timing[row_i + FLAGS])
+    if not (asked and frame.st_degraded):
+        return lo, hi
+    scale, rest = limits[row + DEGRADED_SCALE], limits[row + NEUTRAL]
+    return rest + (lo - rest) * scale, rest + (hi - rest) * scale
 
 
 @jit
@@ -218,13 +229,6 @@ def _lead(
     if flags & LEAD_TOWARD_ZERO:
         return min(low, 0.0), max(high, 0.0)
     return low, high
-
-
-@jit
-def _degraded(limits: Limits, row: int, lo: float, hi: float) -> tuple[float, float]:
-    """The bounds shrunk towards neutral."""
-    scale, neutral = limits[row + DEGRADED_SCALE], limits[row + NEUTRAL]
-    return neutral + (lo - neutral) * scale, neutral + (hi - neutral) * scale
 
 
 @jit

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from safetykit.core.envelope import DEGRADED, rest_bounds
 from safetykit.core.interval import outside
 from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
@@ -17,8 +18,6 @@ from safetykit.core.layout import (
     GROUP_COLS_I,
     GROUP_N,
     GROUP_TABLE,
-    HARD_HI,
-    HARD_LO,
     L_CHANNEL,
     L_GROUP,
     NORM,
@@ -37,17 +36,17 @@ _SLACK = 1.0 + 1e-12  # of a norm, against float noise
 
 
 @jit_apart
-def shorten(limits: Limits, timing: Timing, frame: Frame, g: int) -> int:
-    """Scales the group's targets into the ball and the hard bounds, keeping direction; returns the reasons."""
+def shorten(limits: Limits, timing: Timing, frame: Frame, g: int, asked: bool) -> int:
+    """Scales the group's targets into the ball and the bounds of now, keeping direction; returns the reasons."""
     row, n = T_GROUP + g * GROUP_COLS_I, timing[T_GROUP + g * GROUP_COLS_I + GROUP_N]
     reasons = 0
     scale = 1.0
     for k in range(n):
         c = timing[row + GROUP_CHANNEL + k]
-        lo, hi = limits[L_CHANNEL + c * CH_COLS + HARD_LO], limits[L_CHANNEL + c * CH_COLS + HARD_HI]
+        lo, hi = rest_bounds(limits, timing, frame, c, asked)
         target = frame.st_target[c]
         if outside(target, lo, hi, limits[L_CHANNEL + c * CH_COLS + TOLERANCE]):
-            reasons |= _BOUND
+            reasons |= DEGRADED if frame.st_degraded else _BOUND
         if target > hi > 0.0:
             scale = min(scale, hi / target)
         elif target < lo < 0.0:
@@ -76,7 +75,7 @@ def straighten(limits: Limits, timing: Timing, frame: Frame, g: int, dt_s: float
         last, move = frame.st_sent[c], frame.st_target[c] - frame.st_sent[c]
         if move != 0.0:
             share = min(share, (frame.out_sent[c] - last) / move)
-    if share < 1.0 and share >= 0.0:
+    if 0.0 < share < 1.0:  # a channel that is forced back, or may not move at all, does not hold up the others
         for k in range(n):
             c = timing[row + GROUP_CHANNEL + k]
             frame.out_sent[c] = frame.st_sent[c] + share * (frame.st_target[c] - frame.st_sent[c])

@@ -51,7 +51,7 @@ def limit_all(limits: Limits, timing: Timing, frame: Frame, dt_s: float, asked: 
     for c in range(timing[CHANNEL_COUNT]):
         frame.out_reason[c] = 0
     for g in range(timing[GROUP_COUNT]):
-        faults |= _blame(timing, frame, g, groups.shorten(limits, timing, frame, g), asked)
+        faults |= _blame(timing, frame, g, groups.shorten(limits, timing, frame, g, asked != 0), asked)
     for c in range(timing[CHANNEL_COUNT]):
         reasons = envelope.limit(limits, timing, frame, c, dt_s, asked >> c & 1 == 1)
         frame.out_reason[c] |= reasons

@@ -41,6 +41,7 @@ from safetykit.core.layout import (
 from safetykit.core.vocabulary import Action, Fault, State
 
 _CLOCK, _OVERRIDDEN, _NOT_PERMITTED = 1 << Fault.CLOCK, 1 << Fault.OVERRIDDEN, 1 << Fault.NOT_PERMITTED
+_ENGAGE_REFUSED = 1 << Fault.ENGAGE_REFUSED
 _INTERNAL, _KNOWN = 1 << Fault.INTERNAL, (1 << len(Fault)) - 1
 _NO_USE = (1 << Fault.COMMAND_MISSING) | (1 << Fault.COMMAND_LATE) | (1 << Fault.COMMAND_STALE)
 _HOLD, _DEGRADE, _RECOVER = int(Action.HOLD), int(Action.DEGRADE), int(Action.RECOVER)
@@ -89,6 +90,8 @@ def step(limits: Limits, timing: Timing, frame: Frame) -> None:
     frame.out_action = _switch(limits, timing, frame, dt_s, action, state, engaged)
     if state <= _STANDBY and faults & _NO_USE == 0:
         faults |= _NOT_PERMITTED
+    if not engaged and state != _ENGAGED and permission.engage_edge(timing, frame):
+        faults |= _ENGAGE_REFUSED
     frame.out_faults = faults | output.commit(limits, timing, frame, dt_s)
     frame.out_power = output.power(timing, frame, state)
     frame.out_request_bits = frame.st_request_sent if state == _ENGAGED else 0

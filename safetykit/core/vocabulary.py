@@ -78,6 +78,7 @@ class Fault(IntEnum):
     BLACKBOX = 41  # the recorder is not keeping up or is gone
     SENDER = 42  # a second sender tried to take the command mailbox
     RESET_REFUSED = 43  # a reset came without its conditions, or for another stop event
+    ENGAGE_REFUSED = 44  # the engage edge came while the other faults of this tick spoke against it
 
 
 class ConditionKind(IntEnum):

@@ -62,11 +62,12 @@ _TABLE: dict[Fault, tuple[Action, Action]] = {
     F.BLACKBOX: (A.PASS, A.PASS),
     F.SENDER: (A.PASS, A.PASS),
     F.RESET_REFUSED: (A.PASS, A.PASS),
+    F.ENGAGE_REFUSED: (A.PASS, A.PASS),
 }
 
 DEFAULT: dict[Fault, Action] = {fault: default for fault, (default, _) in _TABLE.items()}
 FLOOR: dict[Fault, Action] = {fault: floor for fault, (_, floor) in _TABLE.items()}
-FIXED: frozenset[Fault] = frozenset({F.NOT_PERMITTED, F.OVERRIDDEN, F.RESET_REFUSED})
+FIXED: frozenset[Fault] = frozenset({F.NOT_PERMITTED, F.OVERRIDDEN, F.RESET_REFUSED, F.ENGAGE_REFUSED})
 BREAKERS: tuple[Fault, ...] = (F.BREAKER_0, F.BREAKER_1, F.BREAKER_2, F.BREAKER_3)
 # Not counted by a breaker: breakers themselves, what ends the drive at once, and what cannot occur while engaged.
 UNCOUNTED: frozenset[Fault] = frozenset(

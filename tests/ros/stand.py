@@ -214,9 +214,20 @@ class Stand:
         autonomy.order(values=[mark, 0.0], stamp="now", silent=False)
         seen.wait(lambda: any(repr(mark) in asked_of(one) for one in seen.interventions), "commands reach the guard")
         autonomy.order(values=list(values))
-        seen.engage = True
-        self.state("ENGAGED")
+        self._press_engage()
         seen.wait(lambda: seen.sent[-1] == values, f"{values} sent")
+
+    def _press_engage(self) -> None:
+        """As an operator does: an edge that comes while a command is late is refused, so let go and press again."""
+        seen, give_up_s = self.observer, time.monotonic() + LIMIT_S
+        while seen.states[-1:] != ["ENGAGED"]:
+            assert time.monotonic() < give_up_s, f"never engaged; {seen.story()}"
+            seen.engage = True
+            with seen.changed:
+                seen.changed.wait_for(lambda: seen.states[-1:] == ["ENGAGED"], 2.0)
+            seen.engage = seen.states[-1:] == ["ENGAGED"]
+            with seen.changed:
+                seen.changed.wait_for(lambda: seen.states[-1:] == ["ENGAGED"], 0.2)
 
     def rest(self) -> None:
         """Back to standing by, whatever was before."""

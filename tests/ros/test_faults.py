@@ -55,7 +55,9 @@ def test_a_guard_that_comes_back_is_used_only_with_the_same_policy(own_stand: St
     other.write_text(own_stand.policy.read_text().replace("name: rover", "name: other-rover"))
     guard = own_stand.safetykit("run", "--policy", str(other))
     try:
-        seen.wait(lambda: "another policy" in seen.diagnostics["safetykit: guard"].message, "it is noticed")
+        guard_name = "safetykit: guard"  # its first report comes within a second
+        seen.wait(lambda: guard_name in seen.diagnostics, "diagnostics come")
+        seen.wait(lambda: "another policy" in seen.diagnostics[guard_name].message, "it is noticed")
         assert seen.e_stop[-1] is True
         assert seen.states[-1] == "GUARD_LOST"
     finally:

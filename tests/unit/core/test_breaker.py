@@ -69,6 +69,17 @@ def test_a_breaker_that_degrades_leaves_a_smaller_envelope_until_reset() -> None
     assert drive.ticks(5, 4.0).sent["a"] == pytest.approx(4.0)
 
 
+def test_a_jerk_limited_channel_enters_the_degraded_envelope_without_swinging_through_it() -> None:
+    smooth = {"degraded_scale": 0.4, "rate_up_per_s": 5, "rate_down_per_s": 5, "jerk_per_s2": 8}
+    drive = Drive(document(smooth, **breaker("DEGRADE"))).engaged()
+    drive.ticks(300, -4.5)
+    for _ in range(3):
+        drive.tick(-9.0)
+    sent = [drive.tick(-4.5).sent["a"] for _ in range(400)]
+    assert max(sent) <= -2.0 + 1e-9
+    assert sent[-1] == pytest.approx(-2.0)
+
+
 REQUEST = {"request": {"drop_ms_max": 30, "up_ms_min": 100}}
 
 

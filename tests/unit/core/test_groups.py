@@ -87,5 +87,32 @@ def test_momentum_that_would_carry_out_of_the_ball_ends_at_its_surface(
     assert math.hypot(*at) < 4.0 * (1 - 1e-3)
 
 
+def test_a_component_at_a_bound_by_table_does_not_hold_up_the_other() -> None:
+    made = plane({"norm": 7.0})
+    made["channels"]["x"]["max"] = NORM_TABLE
+    drive = Drive(made, speed_mps=10.0).engaged()
+    assert vector(drive.ticks(9, 4.0, 1.0)) == pytest.approx([2.0, 0.5])
+    assert vector(drive.ticks(9, 4.0, -2.0)) == pytest.approx([2.0, -1.0])
+
+
+def test_a_component_that_may_not_move_does_not_hold_up_the_other() -> None:
+    made = plane({"norm": 7.0})
+    made["channels"]["x"].update(measured="measured", lead={"error": 1.0, "samples": 1})
+    drive = Drive(made).engaged()
+    drive.ticks(9, 1.0, 1.0)
+    assert vector(drive.ticks(9, 2.0, -1.0)) == pytest.approx([1.0, -1.0])
+
+
+def test_the_degraded_bounds_keep_direction_too() -> None:
+    made = plane({"norm": 7.0})
+    made["channels"]["x"]["degraded_scale"] = made["channels"]["y"]["degraded_scale"] = 0.4
+    made["breakers"] = {"b": {"faults": ["BOUND"], "count": 1, "window_ms": 100, "action": "DEGRADE"}}
+    drive = Drive(made).engaged()
+    drive.tick(9.0, 0.0)
+    decision = drive.ticks(9, 4.0, 1.0)
+    assert vector(decision) == pytest.approx([2.0, 0.5])
+    assert decision.reasons == {"x": ("DEGRADED",), "y": ("DEGRADED",)}
+
+
 def test_a_group_at_rest_has_no_direction_to_keep() -> None:
     assert vector(Drive(plane()).engaged().tick(0.0, 0.0)) == pytest.approx([0.0, 0.0])

@@ -48,6 +48,7 @@ def test_the_tick_that_engages_still_sends_neutral() -> None:
     drive.ticks(3, 1.0)
     drive.inputs["engage"] = 1.0
     first = drive.tick(1.0)
+    assert first.faults == ()
     assert (first.state, first.sent["a"], first.power) == (State.ENGAGED, 0.0, True)
     assert drive.tick(1.0).sent["a"] == 1.0
 
@@ -58,7 +59,9 @@ def test_engaging_is_refused_while_anything_speaks_against_it(reason: str) -> No
     drive.ticks(3, 0.0)
     drive.inputs.update({"engage": 1.0, **({"invalid": {"speed_mps": 99.0}, "brake": {"brake": 1.0}}.get(reason, {}))})
     options = {"stamp_ns": drive.now_ns - 10**9} if reason == "stale" else {}
-    assert drive.tick(0.0, **options).state is State.STANDBY
+    refused = drive.tick(0.0, **options)
+    assert refused.state is State.STANDBY
+    assert "ENGAGE_REFUSED" in refused.faults
     drive.inputs.update(speed_mps=0.0, brake=0.0)
     assert drive.ticks(5, 0.0).state is State.STANDBY, "the edge is over: a new one is needed"
     drive.inputs["engage"] = 0.0
