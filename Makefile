@@ -85,6 +85,9 @@ test: check coverage ## check, coverage, then the whole suite
 bench: $(VENV)/.dev ## measure, print ratios against references of the same run, write docs/benchmarks.md
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
+mutation: $(VENV)/.dev ## break the core in one place at a time and see whether its tests notice (hours; ARGS="--sample 100")
+	@exec $(BIN)/python -m tests.campaigns.mutation $(ARGS)
+
 format: $(VENV)/.dev ## rewrite the code in the project's format
 	@$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
@@ -93,4 +96,4 @@ clean: ## remove .venv, caches and out/
 	@rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help venv demo check coverage test bench format clean
+.PHONY: help venv demo check coverage test bench mutation format clean

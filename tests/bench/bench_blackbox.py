@@ -26,7 +26,7 @@ from safetykit.runtime.blackbox.recorder import DRAIN_PERIOD_S, Recorder
 from safetykit.runtime.blackbox.replay import replay
 from safetykit.runtime.blackbox.verify import verify
 from safetykit.runtime.blackbox.writer import Settings
-from safetykit.runtime.guard import Guard
+from safetykit.runtime.guard import Command, Guard
 from safetykit.runtime.ring import Ring
 from tests.bench.measure import Row, Section
 
@@ -49,8 +49,9 @@ def realistic_run(policy: Policy, rate_hz: int, seed: int = 1) -> np.ndarray:
         command = None
         if tick % (rate_hz // _COMMANDS_HZ) == 0:
             excess = 30.0 if random.random() < 0.01 else 1.0
-            command = excess * (np.sin(tick / rate_hz * np.arange(1, 5) / 3) + random.normal(0, 0.01, 4))
-        guard.step(now_ns, command, inputs, stamp_ns=now_ns - int(random.integers(0, 10**6)))
+            values = excess * (np.sin(tick / rate_hz * np.arange(1, 5) / 3) + random.normal(0, 0.01, 4))
+            command = Command(values, stamp_ns=now_ns - int(random.integers(0, 10**6)))
+        guard.step(now_ns, command, inputs)
         frames[tick] = guard._frames[0]
     assert (frames["st_state"] == 2).mean() > 0.9, "the run must be a flight"
     return frames

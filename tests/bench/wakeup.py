@@ -154,7 +154,7 @@ def run() -> list[Section]:
             rounds.append(guard(SECONDS))
     counts = np.sum([counts for counts, _ in references], axis=0)
     longest_us = max(longest for _, longest in references)
-    reference = summary(counts, np.arange(len(counts)) + 1.0, longest_us)
+    reference = summary(counts, np.arange(1.0, len(counts) + 1.0), longest_us)
     rows = []
     for name, value in guard_summary(rounds).items():
         judged = name == "p99.9"

@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ ARITHMETIC = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: as
 ARITHMETIC |= {ast.BitAnd: ast.BitOr}
 CALLS = {"min": "max", "max": "min", "abs": "float"}
 TIMEOUT_S = 120
+Edit = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
     return [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.decorator_list]
 
 
-def _changes(node: ast.AST) -> Iterator[tuple[str, object, object]]:
+def _changes(node: ast.AST) -> Iterator[tuple[str, Edit, Edit]]:
     """(description, do, undo) of each change to one node."""
     for field, value in _replacements(node):
         old = copy.copy(getattr(node, field))
@@ -68,7 +69,7 @@ def _replacements(node: ast.AST) -> Iterator[tuple[str, object]]:
         yield "op", ARITHMETIC[type(node.op)]()
     if isinstance(node, ast.BoolOp):
         yield "op", ast.Or() if isinstance(node.op, ast.And) else ast.And()
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         yield "value", node.value + 1
     if isinstance(node, ast.Name) and node.id in CALLS:
         yield "id", CALLS[node.id]
@@ -76,7 +77,7 @@ def _replacements(node: ast.AST) -> Iterator[tuple[str, object]]:
         yield "test", ast.UnaryOp(ast.Not(), node.test)
 
 
-def _setter(node: ast.AST, field: str, value: object) -> object:
+def _setter(node: ast.AST, field: str, value: object) -> Edit:
     return lambda: setattr(node, field, value)
 
 
