@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from safetykit.core import layout as lay
 from safetykit.core.vocabulary import State
 from safetykit.runtime import loop, paths, realtime, status
 from safetykit.runtime.actuator import ActuatorReader
@@ -31,9 +30,9 @@ from safetykit.runtime.blackbox.segment_file import list_segments
 from safetykit.runtime.blackbox.segments import scan
 from safetykit.runtime.blackbox.verify import verify
 from safetykit.runtime.mailbox import ControlWriter
-from safetykit.runtime.ring import RingReader
 from tests.chaos import actors
-from tests.unit.runtime.rig import Rig, violations
+from tests.chaos.judge import Judge
+from tests.unit.runtime.rig import Rig
 from tests.unit.runtime.running import Running, children, wait_for
 
 SEED = 20240229
@@ -46,37 +45,6 @@ LIMIT_S = 150.0
 CPU = min(os.sched_getaffinity(0))
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
-
-
-class Judge:
-    """Reads every frame and keeps what is wrong with it."""
-
-    def __init__(self, ring: Path) -> None:
-        self._reader = RingReader(ring)
-        self._before: Any = None
-        self.states: Counter[int] = Counter()
-        self.wrong: list[str] = []
-
-    def look(self) -> None:
-        frames, first, lost = self._reader.read(512)
-        if lost:
-            self.wrong.append(f"{lost} frames before {first} were overwritten before they were judged")
-        for frame in frames:
-            if self._before is not None:
-                self._judge(self._before, frame)
-            self._before = frame
-            self.states[int(frame["st_state"])] += 1
-
-    def _judge(self, before: Any, frame: Any) -> None:
-        number = int(frame["out_seq"])
-        if number != before["out_seq"] + 1:
-            self.wrong.append(f"output {number} follows {before['out_seq']}")
-        elapsed_ns = min(int(frame["in_now_ns"] - before["in_now_ns"]), int(actors.POLICY.timing[lay.DT_MAX_NS]))
-        state = int(frame["st_state"])
-        found = violations(
-            actors.POLICY, before["out_sent"], frame["out_sent"], frame["out_reason"], state, elapsed_ns * 1e-9
-        )
-        self.wrong += [f"output {number}: {what}" for what in found]
 
 
 class Victim:
@@ -208,7 +176,7 @@ def test_nothing_that_happens_to_others_disturbs_the_guard(
     victims = [Victim(body, stage.pid, chance) for body, stage in zip(("autonomy", "adapter"), stages, strict=True)]
     victims.append(Victim("recorder", recorder, chance))
     reference = Reference(CPU)
-    pilot, judge = Pilot(guard.directory), Judge(guard.directory / paths.RING)
+    pilot, judge = Pilot(guard.directory), Judge(guard.directory / paths.RING, actors.POLICY)
     end_s = time.monotonic() + LIMIT_S
     missed_before = status.read_status(guard.directory / paths.STATUS).misses
     try:

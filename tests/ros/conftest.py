@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 collect_ignore: list[str] = []
 if find_spec("rclpy") is None:
-    collect_ignore = ["test_node.py", "test_faults.py", "test_mapping.py", "test_command.py"]
+    collect_ignore = ["test_node.py", "test_faults.py", "test_mapping.py", "test_command.py", "test_chaos.py"]
 
 
 def patient_policy(folder: Path) -> Path:
