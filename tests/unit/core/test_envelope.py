@@ -90,6 +90,17 @@ def test_slew_is_kept_by_time_and_not_by_message_count() -> None:
     assert max(value for _, value in sent) > 2.0  # it does get there in time
 
 
+def test_a_slew_window_begins_full_of_the_neutral_value() -> None:
+    made = document({"slew": {"delta": 1.0, "window_ms": 150}, "neutral": 2.0})
+    made["recovery"][0]["set"] = {"a": 2.0}
+    drive = Drive(made)
+    assert drive.ticks(2, 2.0).sent["a"] == 2.0
+    drive.inputs["engage"] = 1.0
+    drive.tick(2.0)
+    assert drive.tick(2.9).sent["a"] == near(2.9)
+    assert drive.tick(4.0).sent["a"] == near(3.0)
+
+
 def test_slew_reports_its_reason() -> None:
     drive = Drive(document({"slew": {"delta": 1.2, "window_ms": 150}})).engaged()
     drive.tick(0.9)

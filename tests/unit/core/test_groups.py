@@ -114,5 +114,18 @@ def test_the_degraded_bounds_keep_direction_too() -> None:
     assert decision.reasons == {"x": ("DEGRADED",), "y": ("DEGRADED",)}
 
 
+def test_each_group_has_its_own_norm_and_its_own_rate() -> None:
+    made = plane({"norm": 4.0, "norm_rate_per_s": 50.0})
+    made["channels"] |= {"p": dict(made["channels"]["x"]), "q": dict(made["channels"]["y"])}
+    made["recovery"][0]["set"] = dict.fromkeys("xypq", 0.0)
+    second = {"channels": ["p", "q"], "norm": NORM_TABLE, "norm_rate_per_s": 100.0}
+    made["groups"]["second"] = second
+    drive = Drive(made, speed_mps=10.0).engaged()
+    first = vector(drive.tick(3.0, 4.0, 3.0, 4.0))
+    assert first == pytest.approx([0.3, 0.4, 0.6, 0.8])
+    last = vector(drive.ticks(20, 3.0, 4.0, 3.0, 4.0))
+    assert last == pytest.approx([2.4, 3.2, 1.2, 1.6])
+
+
 def test_a_group_at_rest_has_no_direction_to_keep() -> None:
     assert vector(Drive(plane()).engaged().tick(0.0, 0.0)) == pytest.approx([0.0, 0.0])

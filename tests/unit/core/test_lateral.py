@@ -22,12 +22,15 @@ ANGLE = {
 }
 
 
-def drive(lateral: dict[str, object], speed: float, unit: str, needed: bool = True) -> Drive:
+def drive(
+    lateral: dict[str, object], speed: float, unit: str, needed: bool = True, backward_mps: float = -10.0
+) -> Drive:
     made = document({"unit": unit, "lateral": lateral, "min": -8, "max": 8})
     made["channels"] = {f"steer_{unit}": made["channels"]["a"]}
     made["recovery"][0]["set"] = {f"steer_{unit}": 0.0}
     made["speed"] = "speed_mps"
     made["sources"]["vehicle"]["needed"] = needed
+    made["sources"]["vehicle"]["inputs"]["speed_mps"]["min"] = backward_mps
     return Drive(made, speed_mps=speed)
 
 
@@ -57,6 +60,11 @@ def test_a_steering_angle_is_limited_through_the_vehicle_model(speed: float) -> 
 def test_without_a_speed_the_worst_speed_counts() -> None:
     car = drive(CURVATURE, math.nan, "radpm", needed=False).engaged()
     assert car.ticks(400, 8.0).sent["steer_radpm"] == pytest.approx(3.0 / 50.0**2)
+
+
+def test_the_worst_speed_may_be_the_backward_one() -> None:
+    car = drive(CURVATURE, math.nan, "radpm", needed=False, backward_mps=-60.0).engaged()
+    assert car.ticks(400, 8.0).sent["steer_radpm"] == pytest.approx(3.0 / 60.0**2)
 
 
 def test_speeding_up_brings_the_curve_back_within_the_rate() -> None:

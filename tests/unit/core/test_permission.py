@@ -97,6 +97,20 @@ def test_an_override_may_take_some_channels_only(until: str, back: float) -> Non
     assert drive.tick(1.0, 1.0).sent == {"a": 1.0, "b": back}
 
 
+@pytest.mark.parametrize(("pressed", "state"), [("torque", State.ENGAGED), ("brake", State.STANDBY)])
+def test_each_of_several_overrides_takes_its_own(pressed: str, state: State) -> None:
+    overrides = {
+        "hand": {"withdraw": {"input": "torque", "above": 0.5}, "channels": ["a"], "until": "released"},
+        "brake": {"withdraw": {"input": "brake", "above": 0.1}, "channels": "all", "until": "engaged_again"},
+    }
+    drive = Drive(document(**permission(overrides=overrides))).engaged()
+    assert drive.tick(1.0).faults == ()
+    drive.inputs[pressed] = 1.0
+    assert drive.tick(1.0).state is state
+    drive.inputs[pressed] = 0.0
+    assert (drive.tick(1.0).sent["a"] == 1.0) is (state is State.ENGAGED)
+
+
 def test_engaging_again_gives_latched_channels_back() -> None:
     made = document(**override(["b"]))
     made["channels"]["b"] = dict(made["channels"]["a"])

@@ -224,6 +224,10 @@ def test_the_recovery_function_goes_through_its_phases_and_ends_in_standby() -> 
     assert drive.ticks(5, 2.0).sent["a"] == 0.0
 
 
+def test_recovery_is_a_stop_event_of_its_own() -> None:
+    assert recovering().guard.frame.st_stop_event == 1
+
+
 def test_a_phase_ends_after_its_time_at_the_latest() -> None:
     drive = recovering()
     drive.ticks(60, 2.0)
