@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import copy
 import os
 import random
 import shutil
@@ -57,7 +56,7 @@ def _functions(tree: ast.Module) -> list[ast.FunctionDef]:
 def _changes(node: ast.AST) -> Iterator[tuple[str, Edit, Edit]]:
     """(description, do, undo) of each change to one node."""
     for field, value in _replacements(node):
-        old = copy.copy(getattr(node, field))
+        old = getattr(node, field)
         text = f"{type(node).__name__}.{field}: {_text(old)} -> {_text(value)}"
         yield text, _setter(node, field, value), _setter(node, field, old)
 

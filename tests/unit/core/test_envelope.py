@@ -94,6 +94,7 @@ def test_a_slew_window_begins_full_of_the_neutral_value() -> None:
     made = document({"slew": {"delta": 1.0, "window_ms": 150}, "neutral": 2.0})
     made["recovery"][0]["set"] = {"a": 2.0}
     drive = Drive(made)
+    drive.now_ns = 0  # a clock that has just begun: no bucket has passed yet
     assert drive.ticks(2, 2.0).sent["a"] == 2.0
     drive.inputs["engage"] = 1.0
     drive.tick(2.0)
