@@ -6,6 +6,7 @@ actuator disagree. Kept by time, as everything else here.
 
 from __future__ import annotations
 
+from safetykit.core import envelope
 from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
     CH_COLS,
@@ -14,7 +15,6 @@ from safetykit.core.layout import (
     FLAGS,
     HAS_REQUEST,
     L_CHANNEL,
-    NEUTRAL,
     REQUEST_DROP_NS,
     REQUEST_UP_NS,
     T_CHANNEL,
@@ -36,7 +36,7 @@ def check(limits: Limits, timing: Timing, frame: Frame) -> int:
         row = T_CHANNEL + c * CHI_COLS
         if timing[row + FLAGS] & HAS_REQUEST == 0:
             continue
-        neutral = limits[L_CHANNEL + c * CH_COLS + NEUTRAL]
+        neutral = envelope.neutral(limits, timing, frame, c)
         idle = abs(frame.st_target[c] - neutral) <= limits[L_CHANNEL + c * CH_COLS + TOLERANCE]
         if not _kept(timing, frame, c, row) and not idle:
             broken |= 1 << c

@@ -90,10 +90,13 @@ def override_targets(limits: Limits, timing: Timing, frame: Frame, state: int) -
 
 
 @jit
-def hold_targets(limits: Limits, timing: Timing, frame: Frame) -> None:
-    """HOLD: this command is not used, each channel falls back."""
+def hold_targets(limits: Limits, timing: Timing, frame: Frame, taken: int) -> None:
+    """HOLD: this command is not used, each channel falls back; those that the operator took go to neutral."""
     for c in range(timing[CHANNEL_COUNT]):
-        frame.st_target[c] = envelope.fallback(limits, timing, frame, c)
+        if taken >> c & 1:
+            frame.st_target[c] = envelope.neutral(limits, timing, frame, c)
+        else:
+            frame.st_target[c] = envelope.fallback(limits, timing, frame, c)
 
 
 @jit

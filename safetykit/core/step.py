@@ -87,7 +87,7 @@ def step(limits: Limits, timing: Timing, frame: Frame) -> None:
         reset, why, action = _reset(timing, frame, faults, action)
     faults |= why
     state = _next_state(timing, frame, action, taken, withdrawn, reset)
-    frame.out_action = _switch(limits, timing, frame, dt_s, action, state, engaged)
+    frame.out_action = _switch(limits, timing, frame, dt_s, action, state, taken if engaged else -1)
     if state <= _STANDBY and faults & _NO_USE == 0:
         faults |= _NOT_PERMITTED
     if not engaged and state != _ENGAGED and permission.engage_edge(timing, frame):
@@ -170,27 +170,28 @@ def _next_state(timing: Timing, frame: Frame, action: int, taken: int, withdrawn
     live = taken & ~frame.st_inhibit
     if permission.engage_edge(timing, frame) and action < _HOLD and live == 0 and before != _ENGAGED:
         bits |= stop.ENGAGE
-        frame.st_inhibit = 0
     if before == _RECOVERY and recovery.finished(timing, frame):
         bits |= stop.RECOVERED
     after = stop.advance(frame, bits)
+    if after == _ENGAGED and before != _ENGAGED:
+        frame.st_inhibit = 0
     if after == _RECOVERY and before != _RECOVERY:
         recovery.start(frame)
     return after
 
 
 @jit
-def _switch(limits: Limits, timing: Timing, frame: Frame, dt_s: float, action: int, state: int, engaged: bool) -> int:
+def _switch(limits: Limits, timing: Timing, frame: Frame, dt_s: float, action: int, state: int, taken: int) -> int:
     """The RTA switch: leaves the chosen values in out_sent, returns the action that was really taken.
 
-    In ENGAGED the envelope of the ask is already in out_sent, unless this tick only began it.
+    In ENGAGED the envelope of the ask is already in out_sent, unless this tick only began it (`taken` is -1 then).
     """
-    if state == _ENGAGED and engaged:
+    if state == _ENGAGED and taken >= 0:
         if action == _DEGRADE:
             frame.st_degraded = 1  # the smaller envelope counts from the next tick until a reset
         if action != _HOLD:
             return action
-        output.hold_targets(limits, timing, frame)
+        output.hold_targets(limits, timing, frame, taken)
     else:
         output.override_targets(limits, timing, frame, state)
     output.limit_all(limits, timing, frame, dt_s, 0)

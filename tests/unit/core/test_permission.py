@@ -111,6 +111,35 @@ def test_each_of_several_overrides_takes_its_own(pressed: str, state: State) -> 
     assert (drive.tick(1.0).sent["a"] == 1.0) is (state is State.ENGAGED)
 
 
+@pytest.mark.parametrize("until", ["released", "engaged_again"])
+def test_an_override_wins_over_holding_the_last_value(until: str) -> None:
+    """The operator takes a channel while the commands are late: it goes to neutral, it is not held."""
+    made = document(**override(["b"], until))
+    made["channels"]["b"] = dict(made["channels"]["a"])
+    made["recovery"][0]["set"] = {"a": 0.0, "b": 0.0}
+    drive = Drive(made).engaged()
+    drive.tick(1.0, 1.0)
+    drive.inputs["brake"] = 0.2
+    decision = drive.tick(dt_ns=30_000_000)
+    assert (decision.action, decision.sent) == (Action.HOLD, {"a": 1.0, "b": 0.0})
+
+
+def test_an_engage_edge_that_engages_nothing_gives_no_channel_back() -> None:
+    made = document(**override(["b"]))
+    made["channels"]["b"] = dict(made["channels"]["a"])
+    made["recovery"][0]["set"] = {"a": 0.0, "b": 0.0}
+    drive = Drive(made).engaged()
+    drive.inputs["brake"] = 0.2
+    drive.tick(1.0, 1.0)
+    drive.inputs["brake"] = 0.0
+    drive.guard.frame.st_state = State.BOOT
+    drive.guard.frame.in_selftest_ok = 0
+    for level in (0.0, 1.0):
+        drive.inputs["engage"] = level
+        drive.tick(0.0, 0.0)
+    assert drive.guard.frame.st_inhibit != 0
+
+
 def test_engaging_again_gives_latched_channels_back() -> None:
     made = document(**override(["b"]))
     made["channels"]["b"] = dict(made["channels"]["a"])
