@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tests.unit.policy.edits import DELETE
-
-Case = tuple[str, str, dict[str, Any], str]
-
-Q, T, A, R, X = "quadrotor", "car-torque", "car-angle", "rover", "restrictive"
-VX, VZ = "channels.vx_mps", "channels.vz_mps"
-STEER, ANGLE = "channels.steer_torque_nm", "channels.steer_angle_rad"
-AREA = "zones.flight_area"
-SQUARE = [[-10, -10], [10, -10], [10, 10], [-10, 10]]
+from tests.unit.policy.places import ANGLE, AREA, SQUARE, STEER, VX, VZ, A, Case, Q, R, T, X
 
 RELATIONS: list[Case] = [
     ("late before the period", Q, {"timing.command_late_ms": 10}, "timing.period_ms"),

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from tests.unit.policy.edits import DELETE
-
-Case = tuple[str, str, dict[str, Any], str]
-
-Q, T, A, R, X = "quadrotor", "car-torque", "car-angle", "rover", "restrictive"
-VX, VZ = "channels.vx_mps", "channels.vz_mps"
-STEER, ANGLE = "channels.steer_torque_nm", "channels.steer_angle_rad"
-AREA = "zones.flight_area"
-SQUARE = [[-10, -10], [10, -10], [10, 10], [-10, 10]]
+from tests.unit.policy.places import ANGLE, AREA, SQUARE, STEER, VX, VZ, A, Case, Q, T
 
 STRUCTURE: list[Case] = [
     ("format missing", Q, {"format": DELETE}, "format"),
