@@ -34,7 +34,7 @@ BANNED_TEXT = {
 CORE_IMPORTS = {"__future__", "collections", "enum", "math", "numba", "numpy", "typing", "safetykit.core"}
 
 # jit.py decides at import where machine code is kept; nothing of this runs on a tick.
-CORE_IMPORTS_OF = {"jit.py": {"hashlib", "os", "pathlib"}}
+CORE_IMPORTS_OF = {"jit.py": {"hashlib", "os", "pathlib"}, "progress.py": {"llvmlite"}}
 
 Rule = Callable[[Path, str, ast.Module], Iterator[tuple[int, str]]]
 

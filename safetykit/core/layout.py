@@ -21,7 +21,7 @@ Limits: TypeAlias = npt.NDArray[np.float64]
 Timing: TypeAlias = npt.NDArray[np.int64]
 Frame: TypeAlias = Any  # np.void in compiled code, np.record interpreted: fields as attributes
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 UNLIMITED = 1e300  # finite on purpose: UNLIMITED * 0 is 0, inf * 0 is NaN
 
 # --------------------------------------------------------------------------- frame
@@ -33,6 +33,8 @@ FRAME = np.dtype(
         ("in_now_ns", "i8"),
         ("in_faults", "i8"),  # fault bits that the run time raises itself (stop request, button, deadline, ...)
         ("in_selftest_ok", "i8"),
+        ("in_progress", "i8"),  # challenge of the emergency-stop microcontroller, with the loop's first stage folded in
+        ("in_device", "i8"),  # what the emergency stop device says, see heartbeat.device_word; for the record only
         ("in_reset_seq", "i8"),  # a change is a reset request ...
         ("in_reset_event", "i8"),  # ... for this stop event
         ("in_command_status", "i8"),  # NEVER, OK or TORN
@@ -89,6 +91,7 @@ FRAME = np.dtype(
         ("st_violation_count", "i8", (b.BREAKERS_MAX,)),
         # out: written by the core, read by the loop
         ("out_seq", "i8"),
+        ("out_progress", "i8"),  # proof that every stage of this tick ran in order
         ("out_action", "i8"),
         ("out_faults", "i8"),
         ("out_power", "i8"),  # 1 = actuator power allowed, 0 = remove it
@@ -176,7 +179,8 @@ STOP_TIME_NS = 24  # PROTECTIVE_STOP removes power after this time at the latest
 POWER_IN_STANDBY = 25  # 1 = a vehicle that needs power to be safe (drone) keeps it in STANDBY
 ALL_CHANNELS = 26  # mask of the policy's channels
 CADENCE_USED = 27  # 1 = at least one channel supervises its request bit
-HEAD_COLS = 28
+DEVICE = 28  # emergency stop device that the vehicle must have: Device
+HEAD_COLS = 29
 
 # Channel
 FLAGS, GROUP_OF = 0, 1

@@ -104,22 +104,37 @@ class Cause(IntEnum):
     RESTART = 14  # the MCU was reset without losing power
 
 
-# What it means, and what to do.
 CAUSE_TEXT = {
-    Cause.RAM: ("a copy of the state differs from its complement", "RAM damaged; replace the board if it comes again"),
-    Cause.PROGRAM: ("the program's checksum is wrong", "flash the firmware again"),
-    Cause.RELAY_STUCK: ("a relay did not release in time", "a contact is welded or its mirror contact cut; repair, then power cycle"),
-    Cause.RELAY_DEAD: ("a relay did not pull in in time", "coil, driver or mirror contact; repair, then power cycle"),
-    Cause.CHANNEL: ("an emergency-stop channel opened", "somebody pressed the button or a wire is cut"),
-    Cause.DISCREPANCY: ("the two channels differed for too long", "press and release the button; if it stays, check the wires"),
-    Cause.CYCLE: ("the MCU's own cycle came too late", "report it"),
-    Cause.HOST_BAD: ("too many wrong frames from the host", "noise on the line, or a second program on the port"),
-    Cause.HOST_SILENT: ("no right answer from the host in time", "the guard died, froze or was unplugged"),
-    Cause.HOST_STOP: ("the host asked for a stop", "the guard stopped; see its log"),
-    Cause.EXPIRED: ("armed but not run in time", "reset the guard within ten seconds of the key"),
-    Cause.POWER_UP: ("power came on", "every start begins stopped"),
-    Cause.WATCHDOG: ("the MCU's watchdog reset it", "the firmware hung; report it"),
-    Cause.RESTART: ("the MCU was reset without losing power", "reset line or reset button"),
+    Cause.RAM: "a copy of the state differs from its complement",
+    Cause.PROGRAM: "the program's checksum is wrong",
+    Cause.RELAY_STUCK: "a relay did not release in time",
+    Cause.RELAY_DEAD: "a relay did not pull in in time",
+    Cause.CHANNEL: "an emergency-stop channel opened",
+    Cause.DISCREPANCY: "the two channels differed for too long",
+    Cause.CYCLE: "the MCU's own cycle came too late",
+    Cause.HOST_BAD: "too many wrong frames from the host",
+    Cause.HOST_SILENT: "no right answer from the host in time",
+    Cause.HOST_STOP: "the host asked for a stop",
+    Cause.EXPIRED: "armed but not run in time",
+    Cause.POWER_UP: "power came on",
+    Cause.WATCHDOG: "the MCU's watchdog reset it",
+    Cause.RESTART: "the MCU was reset without losing power",
+}
+CAUSE_CURE = {
+    Cause.RAM: "RAM damaged; replace the board if it comes again",
+    Cause.PROGRAM: "flash the firmware again",
+    Cause.RELAY_STUCK: "a contact is welded or its mirror contact cut; repair, then power cycle",
+    Cause.RELAY_DEAD: "coil, driver or mirror contact; repair, then power cycle",
+    Cause.CHANNEL: "somebody pressed the button or a wire is cut",
+    Cause.DISCREPANCY: "press and release the button; if it stays, check the wires",
+    Cause.CYCLE: "report it",
+    Cause.HOST_BAD: "noise on the line, or a second program on the port",
+    Cause.HOST_SILENT: "the guard died, froze or was unplugged",
+    Cause.HOST_STOP: "the guard stopped; see its log",
+    Cause.EXPIRED: "reset the guard within ten seconds of the key",
+    Cause.POWER_UP: "every start begins stopped",
+    Cause.WATCHDOG: "the firmware hung; report it",
+    Cause.RESTART: "reset line or reset button",
 }
 BLOCKER_TEXT = {
     BLOCK_LOCKED: "a fault that only a power cycle clears",

@@ -2,6 +2,7 @@
 
 inputs -> zones, conditions, permission, functions -> envelope of the ask -> plausibility -> breaker -> stop state
 machine -> RTA switch -> output. Each stage returns fault bits; the worst action the policy gives to any of them wins.
+Each leaves its token in the frame's progress, which the emergency-stop microcontroller checks (see progress.py).
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ from safetykit.core.layout import (
     Limits,
     Timing,
 )
+from safetykit.core.progress import begin, passed
+from safetykit.core.protocol import Stage
 from safetykit.core.vocabulary import Action, Fault, State
 
 _CLOCK, _OVERRIDDEN, _NOT_PERMITTED = 1 << Fault.CLOCK, 1 << Fault.OVERRIDDEN, 1 << Fault.NOT_PERMITTED
@@ -47,6 +50,10 @@ _NO_USE = (1 << Fault.COMMAND_MISSING) | (1 << Fault.COMMAND_LATE) | (1 << Fault
 _HOLD, _DEGRADE, _RECOVER = int(Action.HOLD), int(Action.DEGRADE), int(Action.RECOVER)
 _STANDBY, _ENGAGED = int(State.STANDBY), int(State.ENGAGED)
 _RECOVERY, _EMERGENCY = int(State.RECOVERY), int(State.EMERGENCY_STOP)
+_COMMAND, _SOURCES, _ZONES = int(Stage.COMMAND), int(Stage.SOURCES), int(Stage.ZONES)
+_CONDITIONS, _PERMISSION, _FUNCTIONS = int(Stage.CONDITIONS), int(Stage.PERMISSION), int(Stage.FUNCTIONS)
+_CROSSCHECK, _ENVELOPE, _STATE = int(Stage.CROSSCHECK), int(Stage.ENVELOPE), int(Stage.STATE)
+_SWITCH, _COMMIT = int(Stage.SWITCH), int(Stage.COMMIT)
 _NS = 1e-9
 
 
@@ -68,26 +75,36 @@ def step(limits: Limits, timing: Timing, frame: Frame) -> None:
     """
     dt_s, faults = _begin(limits, timing, frame)
     faults |= inputs.check_command(timing, frame)
+    passed(frame, _COMMAND)
     faults |= inputs.check_sources(limits, timing, frame)
+    passed(frame, _SOURCES)
     faults |= zones.check(limits, timing, frame)
+    passed(frame, _ZONES)
     conditions.evaluate(limits, timing, frame)
+    passed(frame, _CONDITIONS)
     taken, withdrawn = permission.overridden(timing, frame)
+    passed(frame, _PERMISSION)
     faults |= functions.decide(timing, frame)
+    passed(frame, _FUNCTIONS)
     engaged = frame.st_state == _ENGAGED
     faults |= crosscheck.follows(limits, timing, frame, engaged)
+    passed(frame, _CROSSCHECK)
     if engaged:
         faults |= _limit_ask(limits, timing, frame, dt_s, taken)
         faults |= breaker.count(timing, frame, faults)
     else:
         cadence.release(frame)
         faults |= breaker.open_faults(frame)
+    passed(frame, _ENVELOPE)
     reset, why = stop.reset_asked(timing, frame)
     action = stop.worst_action(timing, faults)
     if reset:
         reset, why, action = _reset(timing, frame, faults, action)
     faults |= why
     state = _next_state(timing, frame, action, taken, withdrawn, reset)
+    passed(frame, _STATE)
     frame.out_action = _switch(limits, timing, frame, dt_s, action, state, taken if engaged else -1)
+    passed(frame, _SWITCH)
     if state <= _STANDBY and faults & _NO_USE == 0:
         faults |= _NOT_PERMITTED
     if not engaged and state != _ENGAGED and permission.engage_edge(timing, frame):
@@ -95,11 +112,13 @@ def step(limits: Limits, timing: Timing, frame: Frame) -> None:
     frame.out_faults = faults | output.commit(limits, timing, frame, dt_s)
     frame.out_power = output.power(timing, frame, state)
     frame.out_request_bits = frame.st_request_sent if state == _ENGAGED else 0
+    passed(frame, _COMMIT)
 
 
 @jit
 def _begin(limits: Limits, timing: Timing, frame: Frame) -> tuple[float, int]:
     """(dt in s, faults): time since the last tick, capped; what was last sent is sound."""
+    begin(frame)
     dt_ns, faults = frame.in_now_ns - frame.st_now_ns, 0
     if frame.st_started == 0:
         frame.st_started = 1

@@ -70,7 +70,7 @@ class Fault(IntEnum):
     BREAKER_2 = 33
     BREAKER_3 = 34
     STOP_REQUEST = 35  # software stop; needs no right
-    STOP_BUTTON = 36  # emergency stop device or its controller
+    STOP_BUTTON = 36  # the emergency stop device says stop
     DEADLINE = 37  # the loop itself ran late too often
     SELFTEST = 38  # power-on self-test failed
     CLOCK = 39  # time went backwards or jumped
@@ -79,6 +79,16 @@ class Fault(IntEnum):
     SENDER = 42  # a second sender tried to take the command mailbox
     RESET_REFUSED = 43  # a reset came without its conditions, or for another stop event
     ENGAGE_REFUSED = 44  # the engage edge came while the other faults of this tick spoke against it
+    DEVICE_SILENT = 45  # the emergency stop device that must be there is not heard, or not in time
+    DEVICE_WAITS = 46  # the microcontroller is reset, its relays are still open
+
+
+class Device(IntEnum):
+    """Emergency stop device that a policy demands."""
+
+    NONE = 0
+    BUTTON = 1  # two contacts on pins of this computer, read by `safetykit button`
+    MICROCONTROLLER = 2  # button, reset key and power relays on a microcontroller of their own
 
 
 class ConditionKind(IntEnum):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 
+from safetykit.core.heartbeat import LINK_NS
 from safetykit.policy.checks_channels import NEVER
 from safetykit.policy.paths import Path
 from safetykit.policy.report import Names, Report, all_conditions, extent, narrowest
 from safetykit.policy.schema import Phase, PolicyDocument
 from safetykit.policy.schema_parts import Condition, Withdrawal
 from safetykit.policy.units import unit_text
+
+MICROCONTROLLER_BEATS = 3  # heartbeats that fit into the microcontroller's time limit, so that one may be lost
+NS_PER_MS = 1_000_000
 
 
 def check(document: PolicyDocument, names: Names, report: Report) -> None:
@@ -23,6 +27,20 @@ def check(document: PolicyDocument, names: Names, report: Report) -> None:
     for index, phase in enumerate(document.recovery):
         _phase(("recovery", index), phase, document, report)
     _phase_names(document, report)
+    _device(document, report)
+
+
+def _device(document: PolicyDocument, report: Report) -> None:
+    """The microcontroller is reset only when the guard says that the vehicle is at rest, and heard several times
+    within its time limit."""
+    if document.stop.device != "microcontroller":
+        return
+    if not document.stop.reset_needs:
+        report.add(("stop", "reset_needs"), "a microcontroller needs to know when the vehicle is at rest")
+    limit_ms = LINK_NS / MICROCONTROLLER_BEATS / NS_PER_MS
+    if document.timing.period_ms > limit_ms:
+        text = "too slow for the microcontroller that stop.device demands"
+        report.add(("timing", "period_ms"), text, document.timing.period_ms, f"at most {limit_ms:.0f}")
 
 
 def _condition(path: Path, spec: Condition, document: PolicyDocument, names: Names, report: Report) -> None:

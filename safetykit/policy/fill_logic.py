@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from safetykit.core import bounds as b
 from safetykit.core import layout as at
-from safetykit.core.vocabulary import Action, Fault
+from safetykit.core.vocabulary import Action, Device, Fault
 from safetykit.policy.reactions import BREAKERS, DEFAULT
 from safetykit.policy.report import Names
 from safetykit.policy.rows import Rows, ms_to_ns, to_ns
@@ -74,6 +74,7 @@ def _head(document: PolicyDocument, names: Names, rows: Rows, timing: Times) -> 
         at.SPEED_INPUT: number[document.speed] if document.speed is not None else -1,
         at.STOP_TIME_NS: to_ns(document.stop.power_off_after_s),
         at.POWER_IN_STANDBY: int(document.stop.power_in_standby),
+        at.DEVICE: int(Device[document.stop.device.upper()]),
         at.ALL_CHANNELS: (1 << len(document.channels)) - 1,
     }
     for column, value in head.items():

@@ -63,11 +63,15 @@ _TABLE: dict[Fault, tuple[Action, Action]] = {
     F.SENDER: (A.PASS, A.PASS),
     F.RESET_REFUSED: (A.PASS, A.PASS),
     F.ENGAGE_REFUSED: (A.PASS, A.PASS),
+    F.DEVICE_SILENT: (A.EMERGENCY_STOP, A.EMERGENCY_STOP),
+    F.DEVICE_WAITS: (A.HOLD, A.HOLD),  # nothing may be engaged while power is off: it would start by itself later
 }
 
 DEFAULT: dict[Fault, Action] = {fault: default for fault, (default, _) in _TABLE.items()}
 FLOOR: dict[Fault, Action] = {fault: floor for fault, (_, floor) in _TABLE.items()}
-FIXED: frozenset[Fault] = frozenset({F.NOT_PERMITTED, F.OVERRIDDEN, F.RESET_REFUSED, F.ENGAGE_REFUSED})
+FIXED: frozenset[Fault] = frozenset(
+    {F.NOT_PERMITTED, F.OVERRIDDEN, F.RESET_REFUSED, F.ENGAGE_REFUSED, F.DEVICE_SILENT, F.DEVICE_WAITS}
+)
 BREAKERS: tuple[Fault, ...] = (F.BREAKER_0, F.BREAKER_1, F.BREAKER_2, F.BREAKER_3)
 # Not counted by a breaker: breakers themselves, what ends the drive at once, and what cannot occur while engaged.
 UNCOUNTED: frozenset[Fault] = frozenset(
@@ -75,6 +79,8 @@ UNCOUNTED: frozenset[Fault] = frozenset(
         *BREAKERS,
         F.STOP_REQUEST,
         F.STOP_BUTTON,
+        F.DEVICE_SILENT,
+        F.DEVICE_WAITS,
         F.SELFTEST,
         F.INTERNAL,
         F.COMMAND_MISSING,

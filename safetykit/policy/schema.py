@@ -210,6 +210,9 @@ class Stop(Part):
     )
     power_in_standby: bool = Field(description="true for a vehicle that needs power to be safe")
     reset_needs: Annotated[list[Condition], Field(max_length=b.FUNCTION_CONDITIONS_MAX)] = []
+    device: Literal["none", "button", "microcontroller"] = Field(
+        "none", description="emergency stop device that must be heard; without it the guard stays stopped"
+    )
 
 
 class Breaker(Part):

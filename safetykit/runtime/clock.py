@@ -25,6 +25,7 @@ NS_PER_S = 1_000_000_000
 now_ns: Any
 sleep_until: Any
 write_words: Any
+read_bytes: Any
 
 if INTERPRETED:
 
@@ -36,12 +37,21 @@ if INTERPRETED:
         """Sleep until CLOCK_MONOTONIC reaches `due_ns`; returns early on a signal."""
         time.sleep(max(due_ns - time.monotonic_ns(), 0) / NS_PER_S)
 
-    def write_words(fd: int, words: Words) -> int:
+    def write_words(fd: int, words: Any) -> int:
         """``write(2)`` of the whole array; bytes written or -1."""
         try:
             return os.write(fd, words.tobytes())
         except OSError:
             return -1
+
+    def read_bytes(fd: int, buffer: Any) -> int:
+        """``read(2)`` into a uint8 array from a descriptor that does not block; bytes read, 0 or -1."""
+        try:
+            data = os.read(fd, buffer.size)
+        except OSError:
+            return -1
+        buffer[: len(data)] = np.frombuffer(data, np.uint8)
+        return len(data)
 
 else:
     _INT: Any = types.int32
@@ -49,6 +59,7 @@ else:
     _clock_gettime: Any = types.ExternalFunction("clock_gettime", _INT(_INT, _WORD))
     _clock_nanosleep: Any = types.ExternalFunction("clock_nanosleep", _INT(_INT, _INT, _WORD, _WORD))
     _write: Any = types.ExternalFunction("write", _WORD(_INT, _WORD, _WORD))
+    _read: Any = types.ExternalFunction("read", _WORD(_INT, _WORD, _WORD))
 
     @jit
     def now_ns(timespec: Words) -> int:
@@ -65,10 +76,16 @@ else:
         _clock_nanosleep(np.int32(CLOCK_MONOTONIC), np.int32(TIMER_ABSTIME), address(timespec), np.int64(0))
 
     @jit
-    def write_words(fd: int, words: Words) -> int:
+    def write_words(fd: int, words: Any) -> int:
         """``write(2)`` of the whole array; bytes written or -1."""
-        written: int = _write(np.int32(fd), address(words), np.int64(words.size * 8))
+        written: int = _write(np.int32(fd), address(words), np.int64(words.size * words.itemsize))
         return written
+
+    @jit
+    def read_bytes(fd: int, buffer: Any) -> int:
+        """``read(2)`` into a uint8 array from a descriptor that does not block; bytes read, 0 or -1."""
+        count: int = _read(np.int32(fd), address(buffer), np.int64(buffer.size))
+        return count
 
 
 def new_timespec() -> Words:

@@ -13,9 +13,10 @@ import numpy as np
 from safetykit.core.bounds import CHANNELS_MAX, SOURCES_MAX
 from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import CHANNEL_COUNT, PERIOD_NS, SOURCE_COUNT, STATUS_NEVER, STATUS_OK, STATUS_TORN
+from safetykit.core.protocol import Stage
 from safetykit.core.step import step
 from safetykit.core.vocabulary import Fault
-from safetykit.runtime import status
+from safetykit.runtime import device, status
 from safetykit.runtime.actuator import encode, encode_removed
 from safetykit.runtime.atomics import load, store
 from safetykit.runtime.clock import now_ns, sleep_until, write_words
@@ -42,6 +43,7 @@ from safetykit.runtime.words import Words
 COMMAND_SLOT, FUNCTION_SLOT, SOURCE_SLOT = 0, 1, 2
 CONTROL_SLOT = SOURCE_SLOT + SOURCES_MAX
 CONTROL_COUNT = status.CONTROLS
+BRIDGE_SLOT = CONTROL_SLOT + CONTROL_COUNT - 1  # the button on pins
 SLOTS = CONTROL_SLOT + CONTROL_COUNT
 SCRATCH = SLOTS * WORDS  # in the inbox, after the last good copy of each slot
 
@@ -65,6 +67,8 @@ MISS_LIMIT_MIN, MISS_SHARE = 5, 20  # DEADLINE: 5 misses, or one in 20 periods, 
 LONG_AGO_NS = -(1 << 62)
 
 _STOP_REQUEST, _STOP_BUTTON = 1 << Fault.STOP_REQUEST, 1 << Fault.STOP_BUTTON
+_BRIDGE_STAMP = BRIDGE_SLOT * WORDS + STAMP_NS
+_ENCODE, _SEND, _RECORD = int(Stage.ENCODE), int(Stage.SEND), int(Stage.RECORD)
 _DEADLINE, _SENDER = 1 << Fault.DEADLINE, 1 << Fault.SENDER
 
 
@@ -85,6 +89,7 @@ class Wiring(NamedTuple):
     page: Words  # status page
     memory: Words  # MEMORY_WORDS
     timespec: Words  # int64 (2,)
+    device: device.DeviceWiring
 
 
 @jit_apart
@@ -200,13 +205,15 @@ def gather(w: Wiring, now: int) -> None:
     _take_function(w)
     for source in range(w.timing[SOURCE_COUNT]):
         _take_source(w, source)
-    faults = _own_faults(w, now)
+    faults = _own_faults(w, now) | device.listen(w.device, now)
+    faults |= device.button_faults(w.device, w.inbox[_BRIDGE_STAMP], now)
     for client in range(CONTROL_COUNT):
         faults |= _take_control(w, client)
     w.frame.in_faults = faults
     w.frame.in_reset_seq = w.memory[RESET_SEQ]
     w.frame.in_reset_event = w.memory[RESET_EVENT]
     w.frame.in_selftest_ok = load(w.memory, SELFTEST_OK)
+    device.begin(w.device, w.frame)
 
 
 @jit
@@ -221,15 +228,21 @@ def _send(w: Wiring) -> None:
 @jit_apart
 def tick(w: Wiring, now: int) -> None:
     """One period of the guard, at time `now` (ns)."""
+    w.frame.in_progress = 0
     gather(w, now)
     step(w.limits, w.timing, w.frame)
+    device.take_over(w.device, w.frame)
     encode(w.frame, w.timing[CHANNEL_COUNT], w.outbox, w.outbox_values)
+    device.passed(w.device, _ENCODE)
     _send(w)
+    device.passed(w.device, _SEND)
     push(w.ring, w.frame_words)
+    device.passed(w.device, _RECORD)
     store(w.page, status.STATE, w.frame.st_state)
     store(w.page, status.STOP_EVENT, w.frame.st_stop_event)
     store(w.page, status.FAULTS, w.frame.out_faults)
     status.add(w.page, status.TICKS, 1)
+    device.answer(w.device, w.timing, w.frame, now)
 
 
 @jit_apart
@@ -238,6 +251,7 @@ def retire(w: Wiring) -> None:
     encode_removed(w.limits, w.frame, w.outbox, w.outbox_values)
     w.outbox[STAMP_NS] = now_ns(w.timespec)
     _send(w)
+    device.stop(w.device, w.outbox[STAMP_NS])
 
 
 def warm_up(w: Wiring) -> None:

@@ -13,6 +13,7 @@ from safetykit.errors import MailboxError
 
 RUN_DIR_VARIABLE, LOG_DIR_VARIABLE = "SAFETYKIT_RUN_DIR", "SAFETYKIT_LOG_DIR"
 COMMAND, FUNCTION, ACTUATOR, RING, STATUS = "command", "function", "actuator", "ring", "status"
+BRIDGE = "bridge"  # what the loop hears from the emergency stop device
 GUARD_INFO, POLICY = "guard.json", "policy.json"
 CONTROL_CLIENTS = ("cli", "ros", "console", "bridge")
 

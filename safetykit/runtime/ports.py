@@ -10,9 +10,24 @@ import os
 import socket
 import stat
 import tty
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from safetykit.errors import MailboxError
+
+
+class DeviceLine(Protocol):
+    """The serial line to the emergency-stop microcontroller, as the guard's process needs it."""
+
+    unit: int  # number of the microcontroller
+
+    def look(self) -> int:
+        """Descriptor to use from now on, -1 = none; never blocks, never raises. Called every 50 ms.
+
+        A descriptor that is given up stays open until the next call: the loop may be in the middle of using it.
+        """
+
+    def close(self) -> None: ...
 
 
 def open_output(target: str) -> int:

@@ -19,18 +19,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetykit.core.heartbeat import LINK_NS
 from safetykit.core.jit import CODE_DIGEST
-from safetykit.core.layout import STOP_TIME_NS
-from safetykit.core.vocabulary import Fault, State
-from safetykit.errors import PolicyError
+from safetykit.core.layout import DEVICE, STOP_TIME_NS
+from safetykit.core.vocabulary import Device, Fault, State
+from safetykit.errors import PolicyError, Problem
 from safetykit.policy import Policy, load_policy
+from safetykit.policy.checks_logic import MICROCONTROLLER_BEATS
 from safetykit.policy.load import restrictive_policy
-from safetykit.runtime import loop, paths, realtime, selftest, status
+from safetykit.runtime import device, loop, paths, realtime, selftest, status
 from safetykit.runtime.atomics import Words
 from safetykit.runtime.blackbox.opening import policy_record
 from safetykit.runtime.clock import NS_PER_S
 from safetykit.runtime.notify import Notifier, alive_period_s
-from safetykit.runtime.ports import open_output
+from safetykit.runtime.ports import DeviceLine, open_output
 from safetykit.runtime.realtime import Grant
 from safetykit.runtime.recorder_child import RecorderChild, recorder_arguments
 from safetykit.runtime.wiring import Station
@@ -38,6 +40,7 @@ from safetykit.runtime.wiring import Station
 LOOK_S = 0.05  # how often the main thread looks
 STALLED_S = 1.0  # a loop that did not tick for this long is not reported alive
 STOP_GRACE_S = 3.0
+NS_PER_MS = 1_000_000
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2  # exit codes
 
@@ -57,6 +60,7 @@ class Options:
     cpu: int | None = None
     stop_grace_s: float = STOP_GRACE_S  # time for a stop under control when the process is told to end
     stay: bool = False  # with a bad policy: keep running, outputs stopped
+    line: DeviceLine | None = None  # to the emergency-stop microcontroller
 
 
 def run_guard(options: Options, say: Say) -> int:
@@ -66,6 +70,7 @@ def run_guard(options: Options, say: Say) -> int:
     """
     try:
         policy, code = load_policy(options.policy), DONE
+        _check_device(policy, options)
     except PolicyError as error:
         say(f"error: {error}")
         say("the policy cannot be used: outputs are stopped")
@@ -80,6 +85,17 @@ def run_guard(options: Options, say: Say) -> int:
         return max(code, guard.run())
     finally:
         guard.close()
+
+
+def _check_device(policy: Policy, options: Options) -> None:
+    """Raises PolicyError: the policy's tick is too slow for the microcontroller that is to watch it."""
+    limit_ns = LINK_NS // MICROCONTROLLER_BEATS
+    if options.line is not None and policy.period_ns > limit_ns:
+        allowed = f"at most {limit_ns / NS_PER_MS:.0f}"
+        text = "too slow for the microcontroller at --bridge"
+        raise PolicyError(
+            [Problem(options.policy, "timing.period_ms", policy.period_ns / NS_PER_MS, text, "ms", allowed)]
+        )
 
 
 @dataclass
@@ -97,7 +113,12 @@ class GuardProcess:
     def __post_init__(self) -> None:
         directory = paths.run_dir(self.options.instance)
         sources = [source.name for source in self.policy.sources]
-        self.station = Station(directory, self.policy.limits, self.policy.timing, sources)
+        line = self.options.line
+        kind = Device(int(self.policy.timing[DEVICE])) if line is None else Device.MICROCONTROLLER
+        unit = 1 if line is None else line.unit
+        self.station = Station(directory, self.policy.limits, self.policy.timing, sources, kind, unit)
+        if kind == Device.MICROCONTROLLER and line is None:
+            self.say("the policy demands an emergency-stop microcontroller: stopped until one is given with --bridge")
         self.memory[loop.OUT_FD] = open_output(self.options.output) if self.options.output else -1
         self.notifier = Notifier()
         self._thread = threading.Thread(target=self._loop, name="guard loop", daemon=True)
@@ -132,6 +153,7 @@ class GuardProcess:
             self.say("the guard before left a stop that nobody reset: it stays latched")
             self._raise_fault(Fault.STOP_REQUEST, True)
         loop.warm_up(self.station.wiring)
+        self._look_after_line()
         self.grants = realtime.prepare_process()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
@@ -153,6 +175,8 @@ class GuardProcess:
         """Let another guard have the run directory."""
         self.station.close()
         self.notifier.close()
+        if self.options.line is not None:
+            self.options.line.close()
 
     # ------------------------------------------------------------------ loop thread
 
@@ -197,6 +221,7 @@ class GuardProcess:
         fed_s, feed_s = ticked_s, alive_period_s()
         while not self.signals:
             recorder.look_after()
+            self._look_after_line()
             self._raise_fault(Fault.BLACKBOX, recorder.absent or self._recorder_behind())
             now_s = time.monotonic()
             if not self._thread.is_alive():
@@ -224,6 +249,15 @@ class GuardProcess:
         self.notifier.ready(text)
         return True
 
+    def _look_after_line(self) -> None:
+        """Hand the loop another descriptor when the line was opened, lost or opened anew."""
+        if self.options.line is None:
+            return
+        words, fd = self.station.wiring.device.line, self.options.line.look()
+        if fd != words[device.FD]:
+            words[device.FD] = fd
+            words[device.EPOCH] += 1
+
     def _recorder_behind(self) -> bool:
         return self.station.ring.unread > self.station.ring.slots // 2
 
@@ -236,6 +270,7 @@ class GuardProcess:
         moving = self.page[status.STATE] in (State.ENGAGED, State.RECOVERY, State.PROTECTIVE_STOP)
         while moving and time.monotonic() < end_s and self.signals == asked_again and self._thread.is_alive():
             recorder.look_after()
+            self._look_after_line()
             moving = self.station.wiring.frame.out_power != 0
             time.sleep(LOOK_S)
         self.unlatch = not latched

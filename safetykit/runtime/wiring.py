@@ -12,8 +12,9 @@ import numpy as np
 from safetykit.core import layout
 from safetykit.core.layout import INPUT_COUNT, PERIOD_NS, T_INPUT
 from safetykit.core.step import start
+from safetykit.core.vocabulary import Device
 from safetykit.errors import MailboxError
-from safetykit.runtime import loop, mailbox, paths, status
+from safetykit.runtime import device, loop, mailbox, paths, status
 from safetykit.runtime.clock import NS_PER_S, new_timespec
 from safetykit.runtime.ring import Ring
 from safetykit.runtime.words import WordFile, Words
@@ -28,7 +29,15 @@ def ring_slots(period_ns: int) -> int:
     return int(min(max(1 << (max(wanted, 1) - 1).bit_length(), RING_SLOTS_MIN), RING_SLOTS_MAX))
 
 
-def wire(limits: Any, timing: Words, boxes: Sequence[Words], actuator: Words, ring: Words, page: Words) -> loop.Wiring:
+def wire(
+    limits: Any,
+    timing: Words,
+    boxes: Sequence[Words],
+    actuator: Words,
+    ring: Words,
+    page: Words,
+    stop_device: device.DeviceWiring,
+) -> loop.Wiring:
     """Private memory around the given shared words, started: the frame is in BOOT, old messages are known as old.
 
     `boxes` has one mailbox per slot (``loop.SLOTS``).
@@ -55,6 +64,7 @@ def wire(limits: Any, timing: Words, boxes: Sequence[Words], actuator: Words, ri
         page=page,
         memory=_memory(timing),
         timespec=new_timespec(),
+        device=stop_device,
     )
     _know_old_messages(wiring)
     start(limits, timing, wiring.frame)
@@ -100,8 +110,19 @@ class Station:
     Attributes: ``directory``, ``wiring``, ``latched_before`` (the guard before left a stop that nobody reset).
     """
 
-    def __init__(self, directory: Path, limits: Any, timing: Words, sources: Sequence[str]) -> None:
-        """Raises MailboxError: a file cannot be made, or another guard runs in this directory."""
+    def __init__(
+        self,
+        directory: Path,
+        limits: Any,
+        timing: Words,
+        sources: Sequence[str],
+        kind: Device | None = None,
+        unit: int = 1,
+    ) -> None:
+        """`kind` of emergency stop device, that of the policy if not given; `unit` number of a microcontroller.
+
+        Raises MailboxError: a file cannot be made, or another guard runs in this directory.
+        """
         self.directory = directory
         self._files: list[WordFile] = []
         actuator = self._mailbox(paths.ACTUATOR)
@@ -118,7 +139,11 @@ class Station:
         self.ring = Ring.create(directory / paths.RING, ring_slots(int(timing[PERIOD_NS])))
         page, self.latched_before = status.create_status(directory / paths.STATUS)
         self._files.append(page)
-        self.wiring = wire(limits, timing, boxes, actuator.words, self.ring.words, page.words)
+        shown = WordFile.create(directory / paths.BRIDGE, device.PAGE_WORDS)
+        self._files.append(shown)
+        kind = Device(int(timing[layout.DEVICE])) if kind is None else kind
+        stop_device = device.new_device(shown.words, kind, unit)
+        self.wiring = wire(limits, timing, boxes, actuator.words, self.ring.words, page.words, stop_device)
 
     def _mailbox(self, name: str) -> WordFile:
         file = mailbox.create_mailbox(self.directory / name)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from safetykit.core import layout as lay
-from safetykit.core.vocabulary import Fault, State, fault_names
+from safetykit.core.vocabulary import Device, Fault, State, fault_names
 from safetykit.policy import Policy, load_policy
-from safetykit.runtime import actuator, loop, mailbox, ring, status, wiring
+from safetykit.runtime import actuator, device, loop, mailbox, ring, status, wiring
 
 START_NS = 1_000_000_000_000
 RING_SLOTS = 8
@@ -35,7 +35,11 @@ class Rig:
         self.actuator = np.zeros(mailbox.WORDS, np.int64)
         self.ring = np.zeros(ring.HEADER_WORDS + RING_SLOTS * ring.FRAME_WORDS, np.int64)
         self.page = new_page() if page is None else page
-        self.w = wiring.wire(self.policy.limits, self.policy.timing, self.boxes, self.actuator, self.ring, self.page)
+        self.device = device.new_device(
+            np.zeros(device.PAGE_WORDS, np.int64), Device(int(self.policy.timing[lay.DEVICE])), 1
+        )
+        words = (self.boxes, self.actuator, self.ring, self.page, self.device)
+        self.w = wiring.wire(self.policy.limits, self.policy.timing, *words)
         self.frame = self.w.frame
         self.now_ns = START_NS
         self.w.memory[loop.SELFTEST_OK] = 1
