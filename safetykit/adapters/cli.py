@@ -19,6 +19,7 @@ from safetykit.errors import SafetykitError
 COMMANDS = (
     "safetykit.adapters.policy_commands",
     "safetykit.adapters.run_commands",
+    "safetykit.adapters.stop_commands",
     "safetykit.adapters.log_commands",
     "safetykit.adapters.ros.commands",
 )

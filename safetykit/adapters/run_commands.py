@@ -1,19 +1,17 @@
-"""`safetykit run`, `status`, `stop` and `reset`: the guard's process and the operator's hand on it."""
+"""`safetykit run` and `status`: the guard's process, and what it does now."""
 
 from __future__ import annotations
 
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:
-    from safetykit.runtime.actuator import ActuatorReader, ActuatorView
+from safetykit.adapters.output_watch import latest_live
 
 INSTANCE = Annotated[str, typer.Option(help="Name of the guard, where several run on one machine.")]
-ANSWER_S = 1.0  # a guard that runs has acted long before
 WATCH_S = 0.5
 
 
@@ -21,8 +19,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("run")(run)
     app.command("status")(status)
-    app.command("stop")(stop)
-    app.command("reset")(reset)
 
 
 def run(
@@ -34,6 +30,10 @@ def run(
     log_dir: Annotated[Path | None, typer.Option(help="Directory of the black box.")] = None,
     key: Annotated[Path | None, typer.Option(help="Ed25519 key (PEM) that signs closed log segments.")] = None,
     cpu: Annotated[int | None, typer.Option(help="Run the loop on this CPU only.", min=0)] = None,
+    bridge: Annotated[
+        str | None, typer.Option(help="Serial port of the emergency-stop microcontroller; stopped until it is reset.")
+    ] = None,
+    bridge_unit: Annotated[int, typer.Option(help="Number of that microcontroller.", min=0, max=255)] = 1,
     stay: Annotated[bool, typer.Option(help="With a bad policy: keep running with stopped outputs.")] = False,
 ) -> None:
     """Run the guard until SIGTERM or Ctrl-C.
@@ -43,8 +43,16 @@ def run(
     """
     from safetykit.runtime.process import Options, run_guard
 
-    options = Options(policy, instance, output=fd_target, log_dir=log_dir, key=key, cpu=cpu, stay=stay)
-    raise typer.Exit(run_guard(options, lambda line: typer.echo(line, err=True)))
+    def say(text: str) -> None:
+        typer.echo(text, err=True)
+
+    line = None
+    if bridge is not None:
+        from firmware_bridge.serial_port import SerialLine
+
+        line = SerialLine(bridge, bridge_unit, say)
+    options = Options(policy, instance, output=fd_target, log_dir=log_dir, key=key, cpu=cpu, stay=stay, line=line)
+    raise typer.Exit(run_guard(options, say))
 
 
 def status(
@@ -61,90 +69,6 @@ def status(
         time.sleep(WATCH_S)
 
 
-def stop(instance: INSTANCE = "default") -> None:
-    """Ask for a protective stop. Needs no right and no running guard; exit code 1 if the guard has not acted."""
-    from safetykit.core.vocabulary import State
-    from safetykit.runtime import paths
-
-    directory = paths.run_dir(instance, create=False)
-    control = _control(directory / paths.control_name("cli"))
-    control.stop()
-    control.close()
-    view = _wait_for(directory, lambda view: view.state > State.RECOVERY)
-    if view is None:
-        typer.echo("stop requested, but the guard has not answered: it may not be running", err=True)
-        raise typer.Exit(1)
-    typer.echo(f"stopped: {view.state.name}, stop event {view.stop_event}, power {'on' if view.power else 'removed'}")
-
-
-def reset(
-    event: Annotated[int | None, typer.Option(help="Number of the stop event; the present one if not given.")] = None,
-    instance: INSTANCE = "default",
-) -> None:
-    """Leave a latched stop, if its conditions allow it. The vehicle then stands by; engaging is a separate act."""
-    from safetykit.core.vocabulary import State
-    from safetykit.runtime import paths
-    from safetykit.runtime.actuator import ActuatorReader
-
-    directory = paths.run_dir(instance, create=False)
-    before = _live(ActuatorReader(directory / paths.ACTUATOR))
-    if before is None:
-        typer.echo("the guard does not run", err=True)
-        raise typer.Exit(1)
-    event = before.stop_event if event is None else event
-    typer.echo(
-        f"{before.state.name}, stop event {before.stop_event} ({_listed(before.fault_names)}); resetting {event}"
-    )
-    control = _control(directory / paths.control_name("cli"))
-    control.reset(event)
-    control.close()
-    after = _wait_for(directory, lambda view: view.state < State.RECOVERY)
-    if after is None:
-        typer.echo("refused: another stop event, its conditions do not hold, or its cause is still there", err=True)
-        raise typer.Exit(1)
-    typer.echo(f"reset: {after.state.name}")
-
-
-def _control(path: Path) -> Any:
-    """The command line's own control mailbox; another `stop` or `reset` holds it for a moment at most."""
-    from safetykit.errors import MailboxError
-    from safetykit.runtime.mailbox import ControlWriter
-
-    give_up_s = time.monotonic() + ANSWER_S
-    while True:
-        try:
-            return ControlWriter(path)
-        except MailboxError:
-            if not path.exists() or time.monotonic() > give_up_s:
-                raise
-            time.sleep(0.01)
-
-
-def _live(reader: ActuatorReader) -> ActuatorView | None:
-    """The latest output, if a guard still makes new ones."""
-    first, end_s = reader.read(), time.monotonic() + ANSWER_S
-    while time.monotonic() < end_s:
-        time.sleep(0.005)
-        latest = reader.read()
-        if latest is not None and (first is None or latest.seq != first.seq):
-            return latest
-    return None
-
-
-def _wait_for(directory: Path, reached: Any) -> ActuatorView | None:
-    """The first live output for which `reached` holds, or None."""
-    from safetykit.runtime import paths
-    from safetykit.runtime.actuator import ActuatorReader
-
-    reader = ActuatorReader(directory / paths.ACTUATOR)
-    end_s = time.monotonic() + ANSWER_S
-    while time.monotonic() < end_s:
-        view = _live(reader)
-        if view is not None and reached(view):
-            return view
-    return None
-
-
 def _facts(instance: str) -> dict[str, Any]:
     from dataclasses import asdict
 
@@ -156,7 +80,7 @@ def _facts(instance: str) -> dict[str, Any]:
 
     directory = paths.run_dir(instance, create=False)
     counts = read_status(directory / paths.STATUS)
-    view = _live(ActuatorReader(directory / paths.ACTUATOR))
+    view = latest_live(ActuatorReader(directory / paths.ACTUATOR))
     try:
         info = paths.guard_info(directory)
     except MailboxError:
@@ -168,7 +92,23 @@ def _facts(instance: str) -> dict[str, Any]:
         sent = [float(value) for value in view.sent]
         facts |= {"action": view.action.name, "power": view.power, "stop_event": view.stop_event}
         facts["sent"] = dict(zip(names, sent, strict=False)) or sent
+    facts["device"] = _device(directory)
     return facts
+
+
+def _device(directory: Path) -> dict[str, Any] | None:
+    """The emergency stop device in a few words; None if the guard has none."""
+    from firmware_bridge.facts import read_page
+    from safetykit.core.vocabulary import Device
+    from safetykit.runtime import paths
+
+    page = read_page(directory / paths.BRIDGE)
+    if page.kind != Device.MICROCONTROLLER:
+        return None if page.kind == Device.NONE else {"kind": Device(page.kind).name}
+    facts = page.facts(time.monotonic_ns())
+    state = facts.state.name if facts.alive and facts.state else "SILENT"
+    cause = facts.events[0].text if facts.events else None
+    return {"kind": "MICROCONTROLLER", "state": state, "connected": page.connected, "latest_cause": cause}
 
 
 def _readable(facts: dict[str, Any]) -> str:
@@ -188,6 +128,9 @@ def _readable(facts: dict[str, Any]) -> str:
         f"  wake-up latency p50 {wake['p50']:.0f} us, p99 {wake['p99']:.0f} us, p99.9 {wake['p99.9']:.0f} us, "
         f"max {facts['wake_max_ns'] / 1000:.0f} us",
     ]
+    if (device := facts["device"]) is not None:
+        state = f" {device['state']}, latest stop: {device['latest_cause']}" if "state" in device else ""
+        lines.insert(3, f"  emergency stop device: {device['kind'].lower()}{state}")
     return "\n".join(lines)
 
 

@@ -1,0 +1,171 @@
+"""The serial port, through pyserial: opened exclusively and without waking the board's reset line, opened anew after
+an unplug. Nothing here resets anything: a microcontroller that lost its host is stopped and stays so.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import stat
+import termios
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from safetykit.errors import SafetykitError
+
+BAUD = 115_200
+RETRY_S = 0.5
+_GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
+
+
+class PortError(SafetykitError):
+    """The serial port cannot be used; says why and what would help."""
+
+
+def open_port(path: str) -> Any:
+    """A pyserial port that never blocks. Raises PortError with one clear sentence."""
+    try:
+        import serial
+    except ImportError as error:
+        raise PortError("pyserial is not installed; install safetykit[serial]") from error
+    _check(path)
+    port = serial.Serial()
+    port.port, port.baudrate, port.timeout, port.write_timeout = path, BAUD, 0, 0
+    port.exclusive = True
+    port.dtr = port.rts = False  # many boards take an edge on these lines for a reset
+    try:
+        port.open()
+        fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
+        termios.tcflush(port.fileno(), termios.TCIOFLUSH)
+    except (OSError, ValueError, termios.error) as error:  # pyserial's own error is an OSError
+        port.close()
+        raise PortError(f"{path}: {_reason(path, error)}") from error
+    with suppress(OSError, ValueError, NotImplementedError, AttributeError):
+        port.set_low_latency_mode(True)  # not every driver has it; `safetykit doctor` says what the latency is
+    return port
+
+
+def _check(path: str) -> None:
+    """Raises PortError for what is no serial port at all."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError as error:
+        raise PortError(f"{path}: no such port; is the microcontroller plugged in?") from error
+    except OSError as error:
+        raise PortError(f"{path}: {error.strerror}") from error
+    if not stat.S_ISCHR(mode):
+        raise PortError(f"{path}: not a serial port")
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise PortError(f"{path}: no right to use it; add yourself to its group ({_group(path)}) and log in again")
+
+
+def _group(path: str) -> str:
+    try:
+        return Path(path).group()
+    except (KeyError, OSError):
+        return "dialout"
+
+
+def _reason(path: str, error: Exception) -> str:
+    users = ", ".join(other_users(path))
+    text = str(error)
+    if users and ("lock" in text or "busy" in text or "Resource" in text):
+        return f"another program has it: {users}"
+    if "lock" in text or "busy" in text:
+        return "another program has it"
+    if "Inappropriate ioctl" in text:
+        return "not a serial port"
+    return text
+
+
+def other_users(path: str) -> Iterator[str]:
+    """ "name (process n)" of every other process that has the port open, as far as we may look."""
+    device = os.stat(path).st_rdev
+    for process in Path("/proc").glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue
+        try:
+            opened = any(_is_device(descriptor, device) for descriptor in (process / "fd").iterdir())
+            if opened:
+                yield f"{(process / 'comm').read_text().strip()} (process {process.name})"
+        except OSError:
+            continue  # gone, or not ours to look at
+
+
+def _is_device(descriptor: Path, device: int) -> bool:
+    try:
+        info = descriptor.stat()
+    except OSError:
+        return False
+    return stat.S_ISCHR(info.st_mode) and info.st_rdev == device
+
+
+class SerialLine:
+    """The guard's line to its microcontroller: gives the loop a descriptor, and another one after an unplug."""
+
+    def __init__(self, path: str, unit: int, say: Callable[[str], None]) -> None:
+        self.path, self.unit = path, unit
+        self._say = say
+        self._said = ""
+        self._port: Any = None
+        self._given_up: Any = None  # closed one look later: the loop may be in the middle of using it
+        self._retry_s = 0.0
+
+    def look(self) -> int:
+        """Descriptor to use from now on, -1 = none. Called every 50 ms; never blocks, never raises."""
+        if self._given_up is not None:
+            self._close(self._given_up)
+            self._given_up = None
+            return -1
+        if self._port is not None and self._lost():
+            self._tell(f"bridge {self.path}: the line is gone; waiting for it to come back")
+            self._given_up, self._port = self._port, None
+            return -1
+        if self._port is None and time.monotonic() >= self._retry_s:
+            self._open()
+        return -1 if self._port is None else int(self._port.fileno())
+
+    def _open(self) -> None:
+        self._retry_s = time.monotonic() + RETRY_S
+        try:
+            self._port = open_port(self.path)
+        except PortError as error:
+            self._tell(f"bridge {error}; stopped until it can be opened")
+            return
+        self._tell(f"bridge {self.path}: open, unit {self.unit}")
+        for user in other_users(self.path):
+            self._tell(f"bridge {self.path}: also open in {user}: its bytes will spoil heartbeats")
+
+    def _lost(self) -> bool:
+        poll = select.poll()
+        poll.register(self._port.fileno(), 0)
+        if any(events & _GONE for _, events in poll.poll(0)):
+            return True
+        try:
+            return os.stat(self.path).st_rdev != os.fstat(self._port.fileno()).st_rdev
+        except OSError:
+            return True
+
+    def _tell(self, text: str) -> None:
+        """Say it once, not at every retry."""
+        if text != self._said:
+            self._said = text
+            self._say(text)
+
+    @staticmethod
+    def _close(port: Any) -> None:
+        try:
+            port.close()
+        except OSError:
+            return
+
+    def close(self) -> None:
+        """Give the port back. Only after the loop has ended."""
+        for port in (self._port, self._given_up):
+            if port is not None:
+                self._close(port)
+        self._port = self._given_up = None
