@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +20,7 @@ PORT = Annotated[str | None, typer.Option(help="Serial port, when no guard uses 
 UNIT = Annotated[int, typer.Option(help="Number of the microcontroller on --port.", min=0, max=255)]
 JSON = Annotated[bool, typer.Option("--json", help="One JSON object.")]
 WATCH_S = 0.1
+STALE_NS = 1_000_000_000  # a guard that runs has ticked since
 
 
 def register(app: typer.Typer) -> None:
@@ -34,22 +35,27 @@ def register(app: typer.Typer) -> None:
 
 def status(instance: INSTANCE = "default", port: PORT = None, unit: UNIT = 1, as_json: JSON = False) -> None:
     """State, contacts and counts. Exit code 1 if the microcontroller does not answer."""
-    facts = _once(instance, port, unit)
+    seen = _once(instance, port, unit)
     if as_json:
-        typer.echo(json.dumps({**asdict(facts), "alive": facts.alive}))
+        state = seen.facts.state.name if seen.facts.state is not None else None
+        typer.echo(
+            json.dumps({**asdict(seen.facts), "state": state, "alive": not seen.trouble, "trouble": seen.trouble})
+        )
     else:
-        _console().print(_state_table(facts))
-    raise typer.Exit(0 if facts.alive else 1)
+        _console().print(_state_table(seen))
+    raise typer.Exit(1 if seen.trouble else 0)
 
 
 def events(instance: INSTANCE = "default", port: PORT = None, unit: UNIT = 1, as_json: JSON = False) -> None:
     """The stop events that the microcontroller remembers, newest first. Exit code 1 if it does not answer."""
-    facts = _once(instance, port, unit)
+    seen = _once(instance, port, unit)
     if as_json:
-        typer.echo(json.dumps([asdict(event) for event in facts.events]))
+        typer.echo(json.dumps([asdict(event) for event in seen.facts.events]))
     else:
-        _console().print(_event_table(facts))
-    raise typer.Exit(0 if facts.alive else 1)
+        _console().print(_event_table(seen.facts))
+        if seen.trouble:
+            typer.echo(f"the microcontroller {seen.trouble}", err=True)
+    raise typer.Exit(1 if seen.trouble else 0)
 
 
 def monitor(
@@ -64,8 +70,8 @@ def monitor(
 
     end_s = float("inf") if seconds is None else time.monotonic() + seconds
     with Live(console=_console(), auto_refresh=False, transient=False) as live:
-        for facts in _again(instance, port, unit):
-            live.update(Group(_state_table(facts), _event_table(facts)), refresh=True)
+        for seen in _again(instance, port, unit):
+            live.update(Group(_state_table(seen), _event_table(seen.facts)), refresh=True)
             if time.monotonic() > end_s:
                 break
 
@@ -92,18 +98,31 @@ def selftest(
 # ------------------------------------------------------------------ where the facts come from
 
 
-def _once(instance: str, port: str | None, unit: int) -> DeviceFacts:
+@dataclass(frozen=True)
+class Seen:
+    """What is known, and what is wrong with it: "" while the microcontroller answers."""
+
+    facts: DeviceFacts
+    trouble: str
+
+
+def _direct(facts: DeviceFacts) -> Seen:
+    from firmware_bridge.facts import diagnosis
+
+    return Seen(facts, "" if facts.alive else diagnosis(facts))
+
+
+def _once(instance: str, port: str | None, unit: int) -> Seen:
     """Facts of this moment. Raises SafetykitError when there is nobody to ask."""
     if port is None:
         return _guarded(instance)
     from firmware_bridge.session import Session
 
     with Session(port, unit) as session:
-        session.identify()
-        return session.until(lambda facts: len(facts.events) >= 1, 1.0)
+        return _direct(session.identify())
 
 
-def _again(instance: str, port: str | None, unit: int) -> Iterator[DeviceFacts]:
+def _again(instance: str, port: str | None, unit: int) -> Iterator[Seen]:
     """Facts every WATCH_S, for as long as they are wanted."""
     if port is None:
         while True:
@@ -114,10 +133,10 @@ def _again(instance: str, port: str | None, unit: int) -> Iterator[DeviceFacts]:
     with Session(port, unit) as session:
         session.identify()
         while True:
-            yield session.until(lambda facts: False, WATCH_S)
+            yield _direct(session.until(lambda facts: False, WATCH_S))
 
 
-def _guarded(instance: str) -> DeviceFacts:
+def _guarded(instance: str) -> Seen:
     """What a running guard hears. Raises MailboxError: no such guard, or it has no microcontroller."""
     from firmware_bridge.facts import read_page
     from safetykit.core.vocabulary import Device
@@ -127,7 +146,13 @@ def _guarded(instance: str) -> DeviceFacts:
     page = read_page(paths.run_dir(instance, create=False) / paths.BRIDGE)
     if page.kind != Device.MICROCONTROLLER:
         raise MailboxError(f"guard {instance!r} runs without a microcontroller; start it with --bridge, or give --port")
-    return page.facts(time.monotonic_ns())
+    now_ns = time.monotonic_ns()
+    seen = _direct(page.facts(now_ns))
+    if not 0 <= now_ns - page.tick_ns <= STALE_NS:
+        return Seen(seen.facts, f"is not asked: guard {instance!r} has ended or is frozen")
+    if not page.connected:
+        return Seen(seen.facts, "has no line: the guard could not open its port, and says why")
+    return seen
 
 
 # ------------------------------------------------------------------ what people read
@@ -140,21 +165,21 @@ def _console() -> Any:
     return console if console.is_terminal else Console(width=120)
 
 
-def _state_table(facts: DeviceFacts) -> Table:
+def _state_table(seen: Seen) -> Table:
     from rich.table import Table
 
     table = Table(show_header=False, title="emergency-stop microcontroller", title_justify="left")
-    for name, value in _lines(facts):
+    for name, value in _lines(seen.facts, seen.trouble):
         table.add_row(name, value)
     return table
 
 
-def _lines(facts: DeviceFacts) -> Iterator[tuple[str, str]]:
+def _lines(facts: DeviceFacts, trouble: str) -> Iterator[tuple[str, str]]:
     heard = "never" if facts.heard_ms is None else f"{facts.heard_ms:.0f} ms ago"
     state = facts.state.name if facts.state is not None else "not known yet"
-    yield "state", state if facts.alive else f"[bold red]SILENT[/] (answered {heard}; last state {state})"
-    if facts.version_seen and not facts.known:
-        yield "protocol", f"[bold red]version {facts.version_seen}[/]: flash the firmware of this version"
+    yield "state", f"[bold red]SILENT[/] (answered {heard}; last state {state})" if trouble else state
+    if trouble:
+        yield "trouble", trouble
     yield "contacts", ", ".join(facts.inputs) or "none closed"
     yield "reset key", "; ".join(facts.blockers) or "nothing in its way"
     yield "round trip", f"{facts.round_trip_ms:.2f} ms, longest {facts.round_trip_max_ms:.2f} ms"

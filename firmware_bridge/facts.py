@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,8 +76,9 @@ class DeviceFacts:
 
     @property
     def alive(self) -> bool:
-        """Answers within the time that the guard gives it, and speaks our protocol."""
-        return self.known and self.heard_ms is not None and self.heard_ms <= hb.LINK_NS / 1e6
+        """Answers within the time that the guard gives it, and speaks our protocol. As for the guard, an answer from
+        the future (a clock that went back) is no sign of life."""
+        return self.known and self.heard_ms is not None and 0.0 <= self.heard_ms <= hb.LINK_NS / 1e6
 
 
 def facts_of(link: Any, now_ns: int) -> DeviceFacts:
@@ -104,6 +106,33 @@ def facts_of(link: Any, now_ns: int) -> DeviceFacts:
         cycle_max_ms=health[1] / 100 if healthy else None,
         events=tuple(_newest_first(events)),
     )
+
+
+RECENT_MS = 1000.0
+
+
+def diagnosis(facts: DeviceFacts, before: Mapping[str, int] | None = None) -> str:
+    """What a line on which no microcontroller of ours answers looks like, and what to do. For facts that are not alive.
+
+    `before`: counts at the beginning of this connection. The words hold no numbers that change, so that they can be
+    compared with those said last.
+    """
+    counts = {name: count - (before or {}).get(name, 0) for name, count in facts.counts.items()}
+    recent = facts.heard_ms is not None and 0.0 <= facts.heard_ms <= RECENT_MS
+    if facts.version_seen and not facts.known:
+        version = f"speaks version {facts.version_seen} of the protocol, this program version {p.VERSION}"
+        return f"{version}; flash the firmware of this version"
+    if counts["answered"] and not recent:
+        return "no longer answers; is it plugged in, does it have power?"
+    if counts["answered"] or counts["refused"]:
+        return "answers, but does not say who it is; another firmware?"
+    if counts["damaged frames"]:
+        return "frames come, but all damaged: wrong unit number (--unit, --bridge-unit), wrong speed, or noise"
+    if counts["unknown codes"]:
+        return "speaks another version of the protocol; flash the firmware of this version"
+    if counts["stray bytes"]:
+        return "bytes come, none of them a frame: not an emergency-stop microcontroller"
+    return "nothing answers; is it the right port, and does the microcontroller have power?"
 
 
 COUNTS = {

@@ -15,6 +15,7 @@ vehicle its contacts lie in series with the coils as well.
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import threading
@@ -25,13 +26,15 @@ from enum import IntEnum
 from pathlib import Path
 from types import TracebackType
 
-from firmware_bridge.qemu.machine import BoardError, Machine
+from firmware_bridge.qemu.machine import BoardError, Machine, go_first
 from firmware_bridge.qemu.relays import PUMP_NS, Pump, Relay
 from firmware_bridge.qemu.symbols import read_symbols, record_fields
 
 IMAGE = Path(__file__).resolve().parents[1] / "out" / "firmware" / "lm3s6965evb.elf"
 
 LOOK_S = 0.002  # the bench looks at the outputs this often; edges in between are not lost, QEMU reports each
+
+LOOKS_PER_LINE_CHECK = 25
 
 PORT_E = "/machine/unattached/device[12]"
 PORT_B = "/machine/unattached/device[9]"
@@ -89,6 +92,7 @@ class QemuBoard:
             self._symbols = read_symbols(image)
             self._fields = record_fields("estop_state_t")
             self._machine.test(f"irq_intercept_out {PORT_B}")
+            self._wake_ram()
             self._machine.write(RESET_REASON, REASON_POWER_ON)
             self._show_contacts()
             self.thaw()
@@ -196,12 +200,17 @@ class QemuBoard:
             self.thaw()
 
     def power_cycle(self) -> None:
-        """Supply off and on again: RAM wakes up with something else in it. The serial port stays the same one."""
+        """Supply off and on again: RAM wakes up with noise in it. The serial port stays the same one."""
         with self._lock:
             self.freeze()
-            self._machine.test(f"memset {RAM:#x} {RAM_BYTES:#x} {os.urandom(1)[0]:#x}")
+            self._wake_ram()
             self._restart(REASON_POWER_ON)
             self.thaw()
+
+    def _wake_ram(self) -> None:
+        """RAM that gets power holds noise; the firmware draws its first session number from it."""
+        noise = base64.b64encode(os.urandom(RAM_BYTES)).decode()
+        self._machine.test(f"b64write {RAM:#x} {RAM_BYTES:#x} {noise}")
 
     def _restart(self, reason: int) -> None:
         self._machine.write(RESET_REASON, reason)
@@ -260,10 +269,15 @@ class QemuBoard:
     # ------------------------------------------------------------------ the bench
 
     def _follow(self) -> None:
+        go_first(threading.get_native_id())
+        looks = 0
         try:
             while not self._ending.wait(LOOK_S):
                 with self._lock:
                     self._look()
+                looks += 1
+                if looks % LOOKS_PER_LINE_CHECK == 0:
+                    self._machine.free_line()
         except BoardError as error:
             self._failure = error
 

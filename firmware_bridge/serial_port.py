@@ -4,6 +4,7 @@ an unplug. Nothing here resets anything: a microcontroller that lost its host is
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import select
@@ -15,10 +16,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from firmware_bridge.facts import DeviceFacts, diagnosis, facts_of
 from safetykit.errors import SafetykitError
 
 BAUD = 115_200
 RETRY_S = 0.5
+JUDGE_S = 2.0  # a microcontroller has named itself by then
+_TAKEN = (errno.EBUSY, errno.EAGAIN)  # opened exclusively, or locked, by somebody else
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
@@ -53,38 +57,41 @@ def _check(path: str) -> None:
     """Raises PortError for what is no serial port at all."""
     try:
         mode = os.stat(path).st_mode
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError) as error:  # ValueError: a zero byte in the name
         raise PortError(f"{path}: no such port; is the microcontroller plugged in?") from error
     except OSError as error:
         raise PortError(f"{path}: {error.strerror}") from error
     if not stat.S_ISCHR(mode):
         raise PortError(f"{path}: not a serial port")
     if not os.access(path, os.R_OK | os.W_OK):
-        raise PortError(f"{path}: no right to use it; add yourself to its group ({_group(path)}) and log in again")
+        raise PortError(f"{path}: no right to use it; {_remedy(path, mode)}")
 
 
-def _group(path: str) -> str:
+def _remedy(path: str, mode: int) -> str:
+    if mode & 0o060 != 0o060:
+        return "nor has its group; a udev rule can give it"
     try:
-        return Path(path).group()
+        return f"add yourself to its group ({Path(path).group()}) and log in again"
     except (KeyError, OSError):
-        return "dialout"
+        return "add yourself to its group and log in again"
 
 
 def _reason(path: str, error: Exception) -> str:
-    users = ", ".join(other_users(path))
-    text = str(error)
-    if users and ("lock" in text or "busy" in text or "Resource" in text):
-        return f"another program has it: {users}"
-    if "lock" in text or "busy" in text:
-        return "another program has it"
-    if "Inappropriate ioctl" in text:
+    number = error.errno if isinstance(error, OSError) else None
+    if number in _TAKEN:
+        users = ", ".join(other_users(path))
+        return f"another program has it: {users}" if users else "another program has it"
+    if "Inappropriate ioctl" in str(error):  # pyserial puts the number of this one into the text
         return "not a serial port"
-    return text
+    return str(error) if number is None else os.strerror(number)
 
 
 def other_users(path: str) -> Iterator[str]:
     """ "name (process n)" of every other process that has the port open, as far as we may look."""
-    device = os.stat(path).st_rdev
+    try:
+        device = os.stat(path).st_rdev
+    except OSError:
+        return  # unplugged in the meantime
     for process in Path("/proc").glob("[0-9]*"):
         if process.name == str(os.getpid()):
             continue
@@ -114,9 +121,20 @@ class SerialLine:
         self._port: Any = None
         self._given_up: Any = None  # closed one look later: the loop may be in the middle of using it
         self._retry_s = 0.0
+        self._quiet_s = 0.0  # since when nobody of ours has answered
+        self._counts: dict[str, int] | None = None  # at the beginning of this connection
 
-    def look(self) -> int:
-        """Descriptor to use from now on, -1 = none. Called every 50 ms; never blocks, never raises."""
+    def look(self, link: Any = None) -> int:
+        """Descriptor to use from now on, -1 = none. Called every 50 ms; never blocks, never raises.
+
+        Given the record of the guard's `link`, it also says who answers, or what the line looks like instead.
+        """
+        fd = self._look()
+        if link is not None and fd >= 0:
+            self._judge(facts_of(link, time.monotonic_ns()))
+        return fd
+
+    def _look(self) -> int:
         if self._given_up is not None:
             self._close(self._given_up)
             self._given_up = None
@@ -137,8 +155,19 @@ class SerialLine:
             self._tell(f"bridge {error}; stopped until it can be opened")
             return
         self._tell(f"bridge {self.path}: open, unit {self.unit}")
+        self._quiet_s, self._counts = time.monotonic(), None
         for user in other_users(self.path):
             self._tell(f"bridge {self.path}: also open in {user}: its bytes will spoil heartbeats")
+
+    def _judge(self, facts: DeviceFacts) -> None:
+        now_s = time.monotonic()
+        self._counts = facts.counts if self._counts is None else self._counts
+        if facts.alive and facts.ident is not None:
+            self._quiet_s = now_s
+            version = f"firmware {facts.ident.firmware}, protocol {facts.ident.protocol}"
+            self._tell(f"bridge {self.path}: the microcontroller answers: {version}")
+        elif now_s - self._quiet_s > JUDGE_S:
+            self._tell(f"bridge {self.path}: {diagnosis(facts, self._counts)}; stopped until a microcontroller answers")
 
     def _lost(self) -> bool:
         poll = select.poll()

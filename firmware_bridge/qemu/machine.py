@@ -6,6 +6,7 @@ input pins and, once asked to, tells of every edge of its output pins.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
@@ -14,8 +15,10 @@ import signal
 import socket
 import subprocess
 import tempfile
+import termios
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +27,24 @@ from safetykit.errors import SafetykitError
 PROGRAM = "qemu-system-arm"
 START_S = 20.0
 ANSWER_S = 10.0
-UART_DATA = 0x4000_C000
+LOCKS = Path("/proc/locks")
 
-# QEMU ends with this process, however it ends: when the pipe to the shell closes, QEMU is killed.
+# QEMU and its folder end with this process, however it ends: the pipe to the shell closes then.
 SHELL = (
-    'exec 3<&0; "$@" <&- & board=$!; { read -r _ <&3; kill -9 $board; } & watch=$!; exec 3<&-; wait $board; kill $watch'
+    'folder=$1; shift; exec 3<&0; "$@" <&- & board=$!; '
+    '{ read -r _ <&3; rm -rf "$folder"; kill -9 $board; } & watch=$!; exec 3<&-; wait $board; kill $watch'
 )
 
 
 class BoardError(SafetykitError):
     """The emulated board cannot be started, or no longer answers."""
+
+
+def go_first(*threads: int) -> None:
+    """Lets threads go before other programs where that is allowed: they stand for hardware, which nobody takes away."""
+    with suppress(PermissionError):
+        for thread in threads:
+            os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(1))
 
 
 class Lines:
@@ -81,20 +92,24 @@ class Machine:
             raise BoardError(f"{image} is missing; build it with: make -C hw/firmware lm3s6965evb")
         self._edges: list[int] = []  # output pins that changed their level
         self._resets = 0
-        self._line: int | None = None
         self._lock = threading.RLock()
         self._directory = Path(tempfile.mkdtemp(prefix="safetykit-board-"))
+        # A pty of our own, its far end held open: QEMU's own ptys notice only a second later that somebody opened them.
+        line, self._far_end = os.openpty()
+        self._line = fcntl.fcntl(line, fcntl.F_DUPFD_CLOEXEC, 10)  # the shell has the first ten for itself
+        os.close(line)
+        # The kernel gives the number of a pty away again. This name ends with the board: whoever goes on trying to
+        # reconnect to it never meets somebody else's pty.
+        self.port = str(self._directory / "port")
+        os.symlink(os.ttyname(self._far_end), self.port)
         self._process = self._spawn(image)
         try:
             self._control = self._connect("qmp.sock")
             self._test = self._connect("qtest.sock")
             self._await_reply()  # the greeting
             self.control("qmp_capabilities")
-            devices = self.control("query-chardev")
-            names = {device["label"]: device["filename"] for device in devices}
-            self.port = str(names["link"]).removeprefix("pty:")
             self.process_id = int((self._directory / "qemu.pid").read_text())
-            self._hold_line()
+            go_first(*(int(thread.name) for thread in Path(f"/proc/{self.process_id}/task").iterdir()))
         except BaseException:
             self.close()
             raise
@@ -102,16 +117,18 @@ class Machine:
     def _spawn(self, image: Path) -> subprocess.Popen[bytes]:
         listen = "server=on,wait=off"
         command = [PROGRAM, "-M", "lm3s6965evb", "-display", "none", "-monitor", "none", "-S", "-kernel", str(image)]
-        command += ["-chardev", "pty,id=link", "-serial", "chardev:link", "-accel", "tcg"]
+        command += ["-add-fd", f"fd={self._line},set=1", "-chardev", "serial,id=link,path=/dev/fdset/1"]
+        command += ["-serial", "chardev:link", "-accel", "tcg"]
         command += ["-qmp", f"unix:{self._directory / 'qmp.sock'},{listen}"]
         command += ["-qtest", f"unix:{self._directory / 'qtest.sock'},{listen}", "-qtest-log", "/dev/null"]
         command += ["-pidfile", str(self._directory / "qemu.pid")]
         with (self._directory / "output").open("wb") as output:
             return subprocess.Popen(
-                ["sh", "-c", SHELL, "sh", *command],
+                ["sh", "-c", SHELL, "sh", str(self._directory), *command],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
+                pass_fds=[self._line],
                 start_new_session=True,  # Ctrl-C at the terminal is not for QEMU
             )
 
@@ -124,18 +141,6 @@ class Machine:
                 time.sleep(0.005)
         said = (self._directory / "output").read_text(errors="replace").strip()
         raise BoardError(f"{PROGRAM} does not start: {said or 'it says nothing'}")
-
-    def _hold_line(self) -> None:
-        """Holds the far end of the line open, so that QEMU always sees it connected, as a UART does.
-
-        Otherwise it looks only once in a second whether somebody has opened it. It looks when the UART sends, too: one
-        byte gets it going.
-        """
-        self._line = os.open(self.port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-        self.write(UART_DATA, 0)
-        if not select.select([self._line], [], [], ANSWER_S)[0]:
-            raise BoardError("QEMU does not connect the serial line")
-        os.read(self._line, 1)
 
     def control(self, command: str) -> Any:
         """One QMP command; returns what it returns."""
@@ -193,6 +198,16 @@ class Machine:
         """One word of memory or of a register."""
         self.test(f"writel {address:#x} {value & 0xFFFFFFFF:#x}")
 
+    def free_line(self) -> None:
+        """Ends an exclusive use of the line (TIOCEXCL) that outlived its owner because we hold the far end open.
+
+        Whoever really uses it has locked it, too, as pyserial does; the kernel lists all locks.
+        """
+        of_file = os.fstat(self._far_end)
+        device = f"{os.major(of_file.st_dev):02x}:{os.minor(of_file.st_dev):02x}:{of_file.st_ino}"
+        if f" {device} " not in LOCKS.read_text():
+            fcntl.ioctl(self._far_end, termios.TIOCNXCL)
+
     def signal(self, number: signal.Signals) -> None:
         """A signal to QEMU itself."""
         os.kill(self.process_id, number)
@@ -202,9 +217,8 @@ class Machine:
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait(ANSWER_S)
-        if self._line is not None:
-            os.close(self._line)
-            self._line = None
+        for end in (self._line, self._far_end):
+            os.close(end)
         for name in ("_control", "_test"):
             lines: Lines | None = getattr(self, name, None)
             if lines is not None:

@@ -26,6 +26,7 @@ class Relay:
     coil: bool = False
     closed: bool = False  # the power contact
     moves_ns: int = 0  # when the contacts follow the coil
+    moved_ns: int = 0  # when they last did
     welded: bool = False  # once closed, it stays closed
     dead: bool = False  # it never pulls in
     mirror_cut: bool = False
@@ -43,6 +44,7 @@ class Relay:
         held = self.closed and self.welded
         if self.coil != self.closed and now_ns >= self.moves_ns and not held and not self.dead:
             self.closed = self.coil
+            self.moved_ns = now_ns
 
 
 @dataclass

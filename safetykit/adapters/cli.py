@@ -21,6 +21,7 @@ COMMANDS = (
     "safetykit.adapters.run_commands",
     "safetykit.adapters.stop_commands",
     "safetykit.adapters.log_commands",
+    "safetykit.adapters.doctor_commands",
     "safetykit.adapters.ros.commands",
 )
 

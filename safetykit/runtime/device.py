@@ -67,6 +67,13 @@ def new_device(page: Words, kind: Device, unit: int) -> DeviceWiring:
     )
 
 
+def hand_over(d: DeviceWiring, fd: int) -> None:
+    """Give the running loop another descriptor (-1 = none); called by the one thread that looks after the line."""
+    if fd != d.line[FD]:
+        d.line[FD] = fd
+        d.line[EPOCH] += 1
+
+
 @jit_apart
 def listen(d: DeviceWiring, now_ns: int) -> int:
     """Take what has come over the line; fault bits of this tick."""

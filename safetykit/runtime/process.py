@@ -251,12 +251,8 @@ class GuardProcess:
 
     def _look_after_line(self) -> None:
         """Hand the loop another descriptor when the line was opened, lost or opened anew."""
-        if self.options.line is None:
-            return
-        words, fd = self.station.wiring.device.line, self.options.line.look()
-        if fd != words[device.FD]:
-            words[device.FD] = fd
-            words[device.EPOCH] += 1
+        if self.options.line is not None:
+            device.hand_over(self.station.wiring.device, self.options.line.look())
 
     def _recorder_behind(self) -> bool:
         return self.station.ring.unread > self.station.ring.slots // 2

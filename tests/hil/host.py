@@ -1,10 +1,11 @@
-"""A host of its own for the tests of the firmware: as naive as can be, with nothing of the guard or of the bridge in it.
+"""A host of its own for the tests of the firmware: as naive as can be, with nothing of guard or bridge in it.
 
 It answers every challenge as if all stages of a tick had run. It can be stepped beat by beat, or talk by itself.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import struct
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
+from firmware_bridge.qemu.machine import go_first
 from firmware_bridge.qemu_board import QemuBoard
 from safetykit.core import protocol as p
 
@@ -45,14 +47,19 @@ class Page:
     d: int
 
 
-def checksum(unit: int, data: bytes) -> int:
-    """CRC-32/AUTOSAR bit by bit, over the unit number and the data."""
+def crc32(data: bytes) -> int:
+    """CRC-32/AUTOSAR bit by bit."""
     crc = 0xFFFFFFFF
-    for byte in bytes([unit]) + data:
+    for byte in data:
         for bit in range(8):
             odd = (crc ^ byte >> bit) & 1
             crc = crc >> 1 ^ (p.CRC_REFLECTED if odd else 0)
     return crc ^ 0xFFFFFFFF
+
+
+def checksum(unit: int, data: bytes) -> int:
+    """The checksum of a frame: the unit number counts, but is never sent."""
+    return crc32(bytes([unit]) + data)
 
 
 def answer(unit: int, challenge: int, session: int, seq: int) -> int:
@@ -80,6 +87,7 @@ class Host:
         self.pages: dict[int, Page] = {}
         self.refused = 0  # bytes that belonged to no frame
         self._file = os.open(port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a second program on the line would spoil any test
         termios.tcflush(self._file, termios.TCIOFLUSH)
         self._received = b""
         self._replied_at = 0.0
@@ -112,6 +120,7 @@ class Host:
         """One heartbeat at the right time; returns the status that came back, or None."""
         self.command = self.command if command is None else command
         self.rest = self.rest if rest is None else rest
+        self.listen()
         while (wait := self._replied_at + AFTER_REPLY_S - time.monotonic()) > 0.0:
             self.listen(wait)  # what still comes answers older beats, and puts the next one off
         return self.exchange(self.next_frame())
@@ -169,6 +178,7 @@ class Host:
         self.talk()
 
     def _talk(self) -> None:
+        go_first(threading.get_native_id())  # a guard would run in real time
         due = time.monotonic()
         while not self._quiet.is_set():
             self.beat()

@@ -8,8 +8,9 @@
 #define US_PER_UNIT 100U /* ages of events on the wire */
 #define US_PER_CYCLE_UNIT 10U
 
-#define BIT(cause) (1U << (cause))
+#define BIT(cause) ((uint32_t)1U << (cause))
 
+/* cppcheck-suppress misra-c2012-8.9 ; a table of the protocol stands at the top of the file */
 static const uint32_t stage_tokens[STAGES] = STAGE_TOKENS;
 
 /* What changed in this cycle. */
@@ -78,6 +79,7 @@ static void record_event(estop_state_t *s, uint32_t cause)
 {
     s->event_number = (s->event_number % COUNT16_MAX) + 1U; /* never 0 */
     s->event_slot = (s->event_slot + 1U) % EVENTS;
+    /*@ assert s->event_slot < EVENTS; */
     estop_event_t *event = &s->event[s->event_slot];
     event->cause = cause;
     event->number = s->event_number;
@@ -167,6 +169,9 @@ static bool key_turned(estop_state_t *s, const estop_inputs_t *in)
 uint32_t estop_answer(uint32_t unit, uint32_t challenge, uint32_t session, uint32_t seq)
 {
     uint32_t progress = challenge;
+    /*@ loop invariant k <= STAGES;
+        loop assigns k, progress;
+        loop variant STAGES - k; */
     for (uint32_t k = 0U; k < STAGES; k++) {
         progress = rotated(progress) ^ stage_tokens[k];
     }
@@ -251,6 +256,12 @@ static uint32_t conditions(const estop_state_t *s, const estop_inputs_t *in, con
 static uint32_t first_cause(uint32_t bits)
 {
     uint32_t cause = CAUSE_NONE;
+    /*@ loop invariant k <= CAUSE_EXPIRED;
+        loop invariant cause != CAUSE_NONE ==> k < cause <= CAUSE_EXPIRED && (bits & BIT(cause)) != 0;
+        loop invariant \forall integer j; k < j <= CAUSE_EXPIRED && (cause == CAUSE_NONE || j < cause) ==>
+          (bits & BIT(j)) == 0;
+        loop assigns k, cause;
+        loop variant k; */
     for (uint32_t k = CAUSE_EXPIRED; k > CAUSE_NONE; k--) {
         cause = ((bits & BIT(k)) != 0U) ? k : cause;
     }
@@ -285,6 +296,7 @@ static uint32_t fresh_cause(const estop_state_t *s, uint32_t bits, const news_t 
 static void stop_for(estop_state_t *s, uint32_t cause)
 {
     s->locked |= flag((BIT(cause) & CAUSES_LOCKING) != 0U);
+    /*@ assert \at(s->locked, Pre) != 0 ==> s->locked != 0; */
     latch(s, cause);
 }
 
@@ -436,6 +448,9 @@ static void speak(estop_state_t *s, const estop_inputs_t *in, estop_outputs_t *o
 {
     out->reply_ready = in->frame_ready;
     out->diag_ready = in->frame_ready && (s->diag_in == 0U);
+    /*@ loop invariant k <= FRAME_BYTES;
+        loop assigns k, out->reply[0 .. FRAME_BYTES - 1], out->diag[0 .. FRAME_BYTES - 1];
+        loop variant FRAME_BYTES - k; */
     for (uint32_t k = 0U; k < FRAME_BYTES; k++) {
         out->reply[k] = 0U;
         out->diag[k] = 0U;

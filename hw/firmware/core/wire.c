@@ -1,5 +1,6 @@
 #include "wire.h"
 
+/* cppcheck-suppress misra-c2012-8.9 ; a table of the protocol stands at the top of the file */
 static const uint32_t nibbles[16] = CRC_NIBBLES;
 
 uint32_t wire_crc_begin(void)
@@ -23,6 +24,9 @@ uint32_t wire_crc_byte(uint32_t crc, uint32_t byte)
 uint32_t wire_crc(uint32_t unit, const uint8_t *bytes, uint32_t length)
 {
     uint32_t crc = wire_crc_byte(wire_crc_begin(), unit & 0xFFU);
+    /*@ loop invariant k <= length;
+        loop assigns k, crc;
+        loop variant length - k; */
     for (uint32_t k = 0U; k < length; k++) {
         crc = wire_crc_byte(crc, bytes[k]);
     }
@@ -62,10 +66,19 @@ void wire_close(uint32_t unit, uint32_t type, uint8_t frame[FRAME_BYTES])
 static void slide(wire_t *wire)
 {
     uint32_t from = 1U;
+    /*@ loop invariant 1 <= from <= wire->count;
+        loop assigns from;
+        loop variant wire->count - from; */
     while ((from < wire->count) && (wire->byte[from] != SYNC_HOST)) {
         from++;
     }
     wire->count -= from;
+    /*@ loop invariant k <= wire->count;
+        loop invariant from + wire->count == FRAME_BYTES;
+        loop invariant \forall integer j; k <= j < FRAME_BYTES ==> wire->byte[j] == \at(wire->byte[j], Pre);
+        loop invariant k > 0 ==> wire->byte[0] == SYNC_HOST;
+        loop assigns k, wire->byte[0 .. FRAME_BYTES - 1];
+        loop variant wire->count - k; */
     for (uint32_t k = 0U; k < wire->count; k++) {
         wire->byte[k] = wire->byte[from + k];
     }
@@ -81,6 +94,10 @@ wire_result_t wire_push(wire_t *wire, uint32_t unit, uint8_t byte, uint8_t frame
     if (wire->count == FRAME_BYTES) {
         uint32_t crc = wire_crc(unit, wire->byte, BODY_BYTES);
         if ((wire->byte[1] == TYPE_HEARTBEAT) && (crc == wire_get32(&wire->byte[BODY_BYTES]))) {
+            /*@ loop invariant k <= FRAME_BYTES;
+                loop invariant \forall integer j; 0 <= j < k ==> frame[j] == wire->byte[j];
+                loop assigns k, frame[0 .. FRAME_BYTES - 1];
+                loop variant FRAME_BYTES - k; */
             for (uint32_t k = 0U; k < FRAME_BYTES; k++) {
                 frame[k] = wire->byte[k];
             }

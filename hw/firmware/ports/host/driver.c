@@ -12,6 +12,14 @@ const uint32_t script_bytes = (uint32_t)sizeof(script_t);
 const uint32_t trace_bytes = (uint32_t)sizeof(trace_t);
 const uint32_t driver_bytes = (uint32_t)sizeof(driver_t);
 
+#define UNWRITTEN 0xEEU
+
+/* Outputs, and the byte behind them that nobody may write. */
+typedef struct {
+    estop_outputs_t out;
+    uint8_t behind;
+} guarded_t;
+
 static void write_frame(driver_t *driver, const script_t *script, uint32_t session, uint32_t seq, uint32_t answer)
 {
     uint8_t *frame = driver->frame;
@@ -129,15 +137,16 @@ uint32_t driver_run(driver_t *driver, const script_t *script, uint32_t count, co
             booted++;
         }
         estop_inputs_t in;
-        estop_outputs_t out;
-        (void)memset(&out, 0xEE, sizeof(out)); /* what the step does not write shows in the trace */
+        guarded_t made;
+        (void)memset(&made, UNWRITTEN, sizeof(made)); /* what the step does not write shows in the trace */
         driver_inputs(driver, &script[k], &in);
         driver->now_us += script[k].dt_us;
         uint32_t challenge = driver->state.challenge;
-        estop_step(&driver->state, &in, driver->now_us, &out);
+        estop_step(&driver->state, &in, driver->now_us, &made.out);
         driver->challenge_before = (driver->state.challenge != challenge) ? challenge : driver->challenge_before;
         if (trace != NULL) {
-            write_trace(driver, &in, &out, &trace[k]);
+            write_trace(driver, &in, &made.out, &trace[k]);
+            trace[k].out |= (made.behind != UNWRITTEN) ? (uint8_t)TRACE_BEYOND : 0U;
         }
     }
     return booted;

@@ -48,6 +48,7 @@ typedef struct {
 #define TRACE_LED 0x04U
 #define TRACE_REPLY 0x08U
 #define TRACE_DIAG 0x10U
+#define TRACE_BEYOND 0x20U /* the step wrote behind its outputs */
 
 /* What went in and what came out of one step. */
 typedef struct {

@@ -5,5 +5,5 @@ HOST_HEADERS := $(addprefix ports/host/,driver.h abstraction.h search.h)
 host: $(OUT)/libestop.so
 
 # Renamed at the end: whoever loads the library while it is being built gets the old or the new one, never a half.
-$(OUT)/libestop.so: $(CORE) $(HOST_SOURCES) $(HOST_HEADERS) $(HEADERS) | $(OUT)
-	$(CC) $(STRICT) -O2 -g -fPIC -shared -Icore -Iports/host -o $@.$$$$ $(CORE) $(HOST_SOURCES) && mv $@.$$$$ $@
+$(OUT)/libestop.so: $(CORE) $(HOST_SOURCES) $(HOST_HEADERS) $(HEADERS) ports/host/port.mk | $(OUT)
+	$(CC) $(STRICT) -O2 -g -fPIC -fno-semantic-interposition -shared -Icore -Iports/host -o $@.$$$$ $(CORE) $(HOST_SOURCES) && mv $@.$$$$ $@

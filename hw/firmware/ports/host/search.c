@@ -281,20 +281,28 @@ static bool let_time_pass(uint32_t from, search_result_t *result)
 
 static void tell_path(uint32_t at, search_result_t *result)
 {
-    while ((at != 0U) && (result->depth < 256U)) {
+    while ((nodes[at].parent != at) && (result->depth < 256U)) {
         result->path[result->depth] = nodes[at].symbol;
         result->depth++;
         at = nodes[at].parent;
     }
 }
 
-bool search_run(const search_alphabet_t *alphabet, search_result_t *result)
+/* A start after which `number` is the number of the last event. */
+static void start_with(uint32_t number)
 {
+    const estop_boot_t boot = {1U, 2U, 1U, number, 3U, CAUSE_POWER_UP};
     estop_state_t s;
     picture_t start;
-    const estop_boot_t boot = {1U, 2U, 1U, PICTURE_EVENT, 3U, CAUSE_POWER_UP};
-    (void)memset(result, 0, sizeof(*result));
+    estop_init(&s, &boot);
     (void)memset(&start, 0, sizeof(start));
+    (void)picture_of(&s, &start);
+    (void)reach(picture_pack(&start), count, 0U);
+}
+
+bool search_run(const search_alphabet_t *alphabet, search_result_t *result)
+{
+    (void)memset(result, 0, sizeof(*result));
     if (nodes == NULL) {
         nodes = malloc(SEARCH_CAPACITY * sizeof(node_t));
         slots = malloc(SLOTS * sizeof(uint32_t));
@@ -305,10 +313,8 @@ bool search_run(const search_alphabet_t *alphabet, search_result_t *result)
     (void)memset(slots, 0xFF, SLOTS * sizeof(uint32_t));
     count = 0U;
     make_frames();
-    estop_init(&s, &boot);
-    s.started = 1U;
-    (void)picture_of(&s, &start);
-    (void)reach(picture_pack(&start), 0U, 0U);
+    start_with(PICTURE_EVENT);
+    start_with(0U); /* the first start ever: no press of the key is for event 0, but its mark is 0, too */
     broken_t broken = BROKEN_NOTHING;
     uint32_t at = 0U;
     for (; (at < count) && (broken == BROKEN_NOTHING); at++) {

@@ -50,13 +50,14 @@ static struct {
 /* ------------------------------------------------------------------ time */
 
 /* Adds what has passed since the last look. SysTick turns over every 335 ms, and a processor held up for longer would
- * lose a whole turn. The watchdog tells: once its first stage has expired, at least WATCHDOG_US have passed since it was
- * fed. If fewer were counted, a turn was missed; two would have ended in a reset. */
+ * lose a whole turn. The watchdog tells: once its first stage has expired, at least WATCHDOG_US have passed since it
+ * was fed. If fewer were counted, a turn was missed; two would have ended in a reset. A SysTick that stands still turns
+ * no more: then time stands still, too, and the watchdog ends it. */
 static void take_ticks(void)
 {
     uint32_t ticks = SYST_CVR;
     uint32_t passed = (time.ticks - ticks) & (WRAP_TICKS - 1U);
-    if ((WDT_RIS != 0U) && ((time.since_fed_ticks + passed) < WATCHDOG_TICKS)) {
+    if ((passed != 0U) && (WDT_RIS != 0U) && ((time.since_fed_ticks + passed) < WATCHDOG_TICKS)) {
         passed += WRAP_TICKS;
     }
     time.ticks = ticks;

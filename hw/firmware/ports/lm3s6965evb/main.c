@@ -36,7 +36,7 @@ _Noreturn void run(bool ram_sound, uint32_t noise)
     board_connect();
     estop_boot_t boot = {.unit = UNIT, .image_crc = image_crc};
     kept_begin(&boot, noise);
-    selfcheck_init(&cycle.program, _image_start, (uint32_t)(_image_end - _image_start), image_crc);
+    selfcheck_init(&cycle.program, _image_start, (uint32_t)_image_end - (uint32_t)_image_start, image_crc);
     cycle_init(&cycle, &boot, ram_sound);
     uint32_t due_us = port_now_us();
     for (;;) {

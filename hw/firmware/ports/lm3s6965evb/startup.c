@@ -48,7 +48,7 @@ _Noreturn void reset(void)
     __asm volatile("cpsid i" ::: "memory");
     board_begin();
     uint32_t noise = ram_noise();
-    bool sound = selfcheck_ram(_ram_tested, (uint32_t)(_ram_end - _ram_tested));
+    bool sound = selfcheck_ram(_ram_tested, ((uint32_t)_ram_end - (uint32_t)_ram_tested) / sizeof(uint32_t));
     for (uint32_t k = 0U; &_data[k] < _data_end; k++) {
         _data[k] = _data_image[k];
     }

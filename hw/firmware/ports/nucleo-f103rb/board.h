@@ -10,8 +10,8 @@
 /* Starts the independent watchdog. Nothing stops it again but a reset. */
 void watchdog_start(void);
 
-/* 64 MHz from the internal oscillator, free-running time, and the slow oscillator that it is compared with. Returns only
- * if the PLL runs; otherwise the watchdog ends the wait. */
+/* 64 MHz from the internal oscillator, free-running time, and the slow oscillator that it is compared with. Returns
+ * only if the PLL runs; otherwise the watchdog ends the wait. */
 void clock_start(void);
 
 /* Sets every pin of pins.h. The relay outputs are low before they become outputs. */

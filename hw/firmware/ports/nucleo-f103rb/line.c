@@ -1,5 +1,5 @@
-/* USART2: the line to the host by way of the ST-LINK. One interrupt moves bytes between the registers and two rings; the
- * firmware's cycle never waits for it. */
+/* USART2: the line to the host by way of the ST-LINK. One interrupt moves bytes between the registers and two rings;
+ * the firmware's cycle never waits for it. */
 #include "board.h"
 #include "port.h"
 #include "stm32f103.h"

@@ -1,11 +1,11 @@
 /* Every pin of the board in one table; hw/README.md shows the same one, and a test compares the two.
  *
  * How they were chosen:
- * - A pin that the reset state drives or pulls up is never used: PA13 to PA15, PB3 and PB4 belong to the debug port, PB2
- *   is BOOT1, PC13 to PC15 and PD0, PD1 are button and crystals. PA9 and PA10 are left alone because ST's boot loader
- *   drives them.
- * - The two relays lie on two GPIO ports and on header pins that are not neighbours, and so do the two channels: one wrong
- *   register write and one solder bridge reach one of them only.
+ * - A pin that the reset state drives or pulls up is never used: PA13 to PA15, PB3 and PB4 belong to the debug port,
+ *   PB2 is BOOT1, PC13 to PC15 and PD0, PD1 are button and crystals. PA9 and PA10 are left alone because ST's boot
+ *   loader drives them.
+ * - The two relays lie on two GPIO ports and on header pins that are not neighbours, and so do the two channels: one
+ *   wrong register write and one solder bridge reach one of them only.
  * - PA5 is the board's green lamp LD2 and D13 at the same time: nothing else may be connected to D13.
  * - PA2 and PA3 go to the ST-LINK, which is the USB serial port of the board (solder bridges SB13, SB14 closed).
  */

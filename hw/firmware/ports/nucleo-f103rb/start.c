@@ -88,7 +88,7 @@ __attribute__((naked)) void fault(void)
                    "b board_give_up\n");
 }
 
-/* The compiler calls these for large assignments. port.mk keeps it from turning their loops into calls of themselves. */
+/* The compiler calls these for large assignments; port.mk keeps it from making calls of themselves of their loops. */
 void *memcpy(void *to, const void *from, size_t count)
 {
     uint8_t *target = to;
