@@ -8,6 +8,7 @@ the children; the nursery reaps them.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 import time
@@ -50,6 +51,7 @@ def main(policy_path: str, port: str) -> None:
     child = 0
     for _ in sys.stdin:
         if child:
+            os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)  # only when it is gone are the port and the run directory free
         child = os.fork()
         if child == 0:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,7 @@ class Nursery:
     def start(self) -> int:
         """A new guard; its process number."""
         assert self.process.stdin is not None
+        self._started_ns = time.monotonic_ns()
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         return int(self._read())
@@ -68,13 +70,16 @@ class Nursery:
         wait_for(lambda: set(self.view().fault_names) == {"COMMAND_MISSING", "DEVICE_WAITS"})
         self.control.reset(self.view().stop_event)
         self.board.wait_state(p.STATE_RUN)
+        wait_for(lambda: set(self.view().fault_names) == {"COMMAND_MISSING"})  # the guard has heard of it, too
+        self.board.wait_power(True)
         return guard
 
     def may_be_reset(self) -> bool:
         board = self.board
         linked = board.state("streak") >= p.STREAK_MIN and board.state("host_rest") == p.REST_YES
         view = self.view()
-        known = "DEVICE_SILENT" not in view.fault_names and view.state == State.EMERGENCY_STOP
+        ours = view.stamp_ns > self._started_ns  # not the last word of the guard before
+        known = ours and "DEVICE_SILENT" not in view.fault_names and view.state == State.EMERGENCY_STOP
         return linked and known and board.state("closed_us") > p.RELEASE_US
 
     def view(self) -> ActuatorView:
