@@ -127,7 +127,7 @@ def diagnosis(facts: DeviceFacts, before: Mapping[str, int] | None = None) -> st
     if counts["answered"] or counts["refused"]:
         return "answers, but does not say who it is; another firmware?"
     if counts["damaged frames"]:
-        return "frames come, but all damaged: wrong unit number (--unit, --bridge-unit), wrong speed, or noise"
+        return "frames come, but all damaged: wrong unit number (--unit, or --bridge PORT@UNIT), wrong speed, or noise"
     if counts["unknown codes"]:
         return "speaks another version of the protocol; flash the firmware of this version"
     if counts["stray bytes"]:

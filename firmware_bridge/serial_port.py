@@ -21,6 +21,7 @@ from safetykit.errors import SafetykitError
 
 BAUD = 115_200
 RETRY_S = 0.5
+UNIT_MAX = 255
 JUDGE_S = 2.0  # a microcontroller has named itself by then
 _TAKEN = (errno.EBUSY, errno.EAGAIN)  # opened exclusively, or locked, by somebody else
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
@@ -109,6 +110,16 @@ def _is_device(descriptor: Path, device: int) -> bool:
     except OSError:
         return False
     return stat.S_ISCHR(info.st_mode) and info.st_rdev == device
+
+
+def split_unit(text: str) -> tuple[str, int]:
+    """``PORT`` or ``PORT@UNIT`` as (port, unit); the unit is 1 if not given. Raises PortError."""
+    path, at, number = text.rpartition("@")
+    if not at:
+        return text, 1
+    if not (path and number.isdecimal() and int(number) <= UNIT_MAX):
+        raise PortError(f"{text}: expected PORT or PORT@UNIT, with a unit from 0 to {UNIT_MAX}")
+    return path, int(number)
 
 
 class SerialLine:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("safetykit", "firmware_bridge", "sim", "scenarios", "tests")
+PACKAGES = ("safetykit", "firmware_bridge", "sim", "scenarios", "tests", "hw")
 
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60

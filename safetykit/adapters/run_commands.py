@@ -31,9 +31,9 @@ def run(
     key: Annotated[Path | None, typer.Option(help="Ed25519 key (PEM) that signs closed log segments.")] = None,
     cpu: Annotated[int | None, typer.Option(help="Run the loop on this CPU only.", min=0)] = None,
     bridge: Annotated[
-        str | None, typer.Option(help="Serial port of the emergency-stop microcontroller; stopped until it is reset.")
+        str | None,
+        typer.Option(help="Serial port of the emergency-stop microcontroller, and @UNIT if its number is not 1."),
     ] = None,
-    bridge_unit: Annotated[int, typer.Option(help="Number of that microcontroller.", min=0, max=255)] = 1,
     stay: Annotated[bool, typer.Option(help="With a bad policy: keep running with stopped outputs.")] = False,
 ) -> None:
     """Run the guard until SIGTERM or Ctrl-C.
@@ -48,9 +48,9 @@ def run(
 
     line = None
     if bridge is not None:
-        from firmware_bridge.serial_port import SerialLine
+        from firmware_bridge.serial_port import SerialLine, split_unit
 
-        line = SerialLine(bridge, bridge_unit, say)
+        line = SerialLine(*split_unit(bridge), say)
     options = Options(policy, instance, output=fd_target, log_dir=log_dir, key=key, cpu=cpu, stay=stay, line=line)
     raise typer.Exit(run_guard(options, say))
 

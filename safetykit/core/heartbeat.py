@@ -33,7 +33,7 @@ STATE, INPUTS = 4, 5  # believed state (a STATE_ code, 0 = none yet) and input b
 SENT_SEQ, SENT_NS = 6, 7  # of the latest heartbeat
 AWAITING = 8  # 1 = the latest heartbeat is not answered yet
 RESYNC = 9  # 1 = the MCU refused it; the next may go at once
-HEARD_NS = 10  # arrival of the latest answer, 0 = never
+HEARD_NS = 10  # when the heartbeat was first sent that was answered last, 0 = never: it was alive since then
 KNOWN = 11  # 1 = the ident page came, and in our version; a new connection starts with 0
 VERSION_SEEN = 12  # protocol version of the ident page, 0 = none yet
 RX_COUNT = 13  # bytes in `rx`
@@ -45,6 +45,7 @@ DAMAGED, STRAY, FOREIGN = 21, 22, 23  # counts: frames with a wrong checksum, by
 ROUND_TRIP_NS, ROUND_TRIP_MAX_NS = 24, 25
 STOPS = 26  # changes from RUN to anything else
 STOP_NS = 27  # time of the latest of them
+FIRST_NS = 28  # when the number of the latest heartbeat was first sent
 PAGES = 32  # diagnostic pages: PAGE_WORDS for each
 PAGE_WORDS = 4
 PAGE_COUNT = 16
@@ -52,7 +53,7 @@ LINK_WORDS = PAGES + PAGE_WORDS * PAGE_COUNT
 
 LINK_NS = p.LINK_US * 1000  # as long as the MCU gives us, we give the MCU
 BEAT_NS = 8_000_000  # shortest time between heartbeats
-ANSWER_NS = 30_000_000  # without an answer for this long the heartbeat is repeated with the next number
+ANSWER_NS = 30_000_000  # without an answer for this long the heartbeat is repeated, with the same number
 
 _NIBBLES = np.array(p.CRC_NIBBLES, np.int64)
 _NIBBLES.flags.writeable = False
@@ -158,9 +159,9 @@ def _take_status(link: Words, rx: Words, now_ns: int) -> None:
     ours = link[AWAITING] == 1 and seq == link[SENT_SEQ]
     if ours:
         link[AWAITING] = 0
-        link[HEARD_NS] = now_ns
+        link[HEARD_NS] = link[FIRST_NS]
         link[ANSWERS] += 1
-        link[ROUND_TRIP_NS] = now_ns - link[SENT_NS]
+        link[ROUND_TRIP_NS] = now_ns - link[FIRST_NS]
         link[ROUND_TRIP_MAX_NS] = max(link[ROUND_TRIP_MAX_NS], link[ROUND_TRIP_NS])
     else:
         link[REFUSED] += 1
@@ -260,6 +261,8 @@ def beat(link: Words, tx: Words, run: bool, rest: bool, now_ns: int) -> None:
     put32(tx, 4, link[SESSION] | seq << 16)
     put32(tx, 8, answer(link[UNIT], progress, link[SESSION], seq))
     put32(tx, p.BODY_BYTES, checksum(link[UNIT], tx, p.BODY_BYTES))
+    if link[AWAITING] == 0 or seq != link[SENT_SEQ]:
+        link[FIRST_NS] = now_ns
     link[SENT_SEQ], link[SENT_NS], link[COMMAND] = seq, now_ns, command
     link[AWAITING], link[RESYNC], link[POISON] = 1, 0, 0
     link[BEATS] += 1

@@ -21,7 +21,7 @@ from safetykit.runtime.words import Words
 
 # Words of `line`. The first three may be written by another thread of the guard.
 KIND, FD, EPOCH = range(3)  # Device; descriptor or -1; a change means a new connection
-EPOCH_SEEN, PROGRESS, WRITE_FAILED, READS = range(3, 7)
+EPOCH_SEEN, PROGRESS, WRITE_FAILED, STEPS_SEEN = range(3, 7)
 LINE_WORDS = 8
 
 READS_MAX = 4  # per tick; a line that brings more is flooded, the rest waits
@@ -108,15 +108,19 @@ def button_faults(d: DeviceWiring, stamp_ns: int, now_ns: int) -> int:
 
 @jit
 def begin(d: DeviceWiring, frame: Frame) -> None:
-    """The loop's first stage is done: the challenge goes to the core with its token."""
+    """The loop's first stage is done: the challenge goes to the core with its token.
+
+    The tick has zeroed in_progress before; a second time around, what is left of the first spoils the word.
+    """
     frame.in_device = heartbeat.device_word(d.link)
-    frame.in_progress = progress.fold(d.link[heartbeat.CHALLENGE], Stage.GATHER)
+    frame.in_progress = progress.fold(d.link[heartbeat.CHALLENGE] ^ frame.in_progress, Stage.GATHER)
 
 
 @jit
 def take_over(d: DeviceWiring, frame: Frame) -> None:
-    """The core is done; the loop's last stages go on with its progress."""
-    store(d.line, PROGRESS, frame.out_progress)
+    """The core is done; the loop's last stages go on with its progress. It must have stepped once since the last."""
+    repeated = frame.out_seq - d.line[STEPS_SEEN] - 1
+    store(d.line, PROGRESS, frame.out_progress ^ repeated)
 
 
 @jit
@@ -129,6 +133,7 @@ def passed(d: DeviceWiring, stage: int) -> None:
 def answer(d: DeviceWiring, timing: Timing, frame: Frame, now_ns: int) -> None:
     """The tick is over: note its progress and, when it is time, send the heartbeat."""
     heartbeat.compare(d.link, d.link[heartbeat.CHALLENGE], load(d.line, PROGRESS))
+    d.line[STEPS_SEEN] = frame.out_seq
     if load(d.line, FD) >= 0 and heartbeat.due(d.link, now_ns):
         _send(d, heartbeat.may_run(frame), heartbeat.at_rest(timing, frame), now_ns)
     _show(d, now_ns)

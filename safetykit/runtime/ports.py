@@ -10,7 +10,7 @@ import os
 import socket
 import stat
 import tty
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from safetykit.errors import MailboxError
@@ -21,8 +21,10 @@ class DeviceLine(Protocol):
 
     unit: int  # number of the microcontroller
 
-    def look(self) -> int:
+    def look(self, link: Any = None) -> int:
         """Descriptor to use from now on, -1 = none; never blocks, never raises. Called every 50 ms.
+
+        Given the record of the loop's link, it may also say what is wrong with who is at the other end.
 
         A descriptor that is given up stays open until the next call: the loop may be in the middle of using it.
         """

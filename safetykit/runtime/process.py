@@ -252,7 +252,7 @@ class GuardProcess:
     def _look_after_line(self) -> None:
         """Hand the loop another descriptor when the line was opened, lost or opened anew."""
         if self.options.line is not None:
-            device.hand_over(self.station.wiring.device, self.options.line.look())
+            device.hand_over(self.station.wiring.device, self.options.line.look(self.station.wiring.device.link))
 
     def _recorder_behind(self) -> bool:
         return self.station.ring.unread > self.station.ring.slots // 2

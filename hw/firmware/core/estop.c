@@ -79,7 +79,7 @@ static void record_event(estop_state_t *s, uint32_t cause)
 {
     s->event_number = (s->event_number % COUNT16_MAX) + 1U; /* never 0 */
     s->event_slot = (s->event_slot + 1U) % EVENTS;
-    /*@ assert s->event_slot < EVENTS; */
+    /*@ assert slot: s->event_slot < EVENTS; */
     estop_event_t *event = &s->event[s->event_slot];
     event->cause = cause;
     event->number = s->event_number;
@@ -296,7 +296,7 @@ static uint32_t fresh_cause(const estop_state_t *s, uint32_t bits, const news_t 
 static void stop_for(estop_state_t *s, uint32_t cause)
 {
     s->locked |= flag((BIT(cause) & CAUSES_LOCKING) != 0U);
-    /*@ assert \at(s->locked, Pre) != 0 ==> s->locked != 0; */
+    /*@ assert stays: \at(s->locked, Pre) != 0 ==> s->locked != 0; */
     latch(s, cause);
 }
 

@@ -116,7 +116,7 @@ typedef struct {
     uint32_t boots;        /* starts since power-up, this one included */
     uint32_t event_number; /* of the last event before, 0 if not known */
     uint32_t seed;         /* as different as possible at every start */
-    uint32_t cause;        /* CAUSE_POWER_UP, CAUSE_WATCHDOG or CAUSE_RESTART */
+    uint32_t cause;        /* CAUSE_POWER_UP, CAUSE_WATCHDOG, CAUSE_RESTART, or what locked the board before this start */
 } estop_boot_t;
 
 /* Puts the state at its beginning: SELFTEST, relays open. */

@@ -104,8 +104,8 @@ def test_the_page_shows_what_the_loop_knows(at_work: Bench) -> None:
     assert page[device.PAGE_TICK_NS] == at_work.rig.now_ns
     assert facts.alive
     assert facts.state is McuState.RUN
-    assert facts.heard_ms == 0.0
-    assert facts.round_trip_ms == 20.0  # answered at once, read at the next tick
+    assert facts.heard_ms == 20.0  # since it was asked: answered at once, read at the next tick
+    assert facts.round_trip_ms == 20.0
     assert facts.inputs == ("channel A closed", "channel B closed", "relay 1 released", "relay 2 released")
 
 

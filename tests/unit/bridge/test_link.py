@@ -96,7 +96,7 @@ def test_what_it_heard_is_in_the_facts() -> None:
     assert facts.alive
     assert facts.state is McuState.STOPPED
     assert facts.inputs == ("channel A closed", "locked until a power cycle")
-    assert (facts.heard_ms, facts.round_trip_ms) == (1.0, 3.0)
+    assert (facts.heard_ms, facts.round_trip_ms) == (4.0, 3.0)
     assert facts.counts["answered"] == facts.counts["heartbeats"] == 1
 
 

@@ -110,11 +110,17 @@ def letters(data: bytes) -> bytes:
         (lambda: mute, "nothing answers; is it the right port, and does the microcontroller have power?"),
         (lambda: echo, "bytes come, none of them a frame: not an emergency-stop microcontroller"),
         (lambda: letters, "bytes come, none of them a frame: not an emergency-stop microcontroller"),
-        (Garbage, "frames come, but all damaged: wrong unit number (--unit, --bridge-unit), wrong speed, or noise"),
-        (HalfFrames, "frames come, but all damaged: wrong unit number (--unit, --bridge-unit), wrong speed, or noise"),
+        (
+            Garbage,
+            "frames come, but all damaged: wrong unit number (--unit, or --bridge PORT@UNIT), wrong speed, or noise",
+        ),
+        (
+            HalfFrames,
+            "frames come, but all damaged: wrong unit number (--unit, or --bridge PORT@UNIT), wrong speed, or noise",
+        ),
         (
             lambda: Peer(unit=2),
-            "frames come, but all damaged: wrong unit number (--unit, --bridge-unit), wrong speed, or noise",
+            "frames come, but all damaged: wrong unit number (--unit, or --bridge PORT@UNIT), wrong speed, or noise",
         ),
         (Nameless, "answers, but does not say who it is; another firmware?"),
         (Foreign, "speaks another version of the protocol; flash the firmware of this version"),

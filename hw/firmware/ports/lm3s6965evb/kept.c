@@ -13,6 +13,7 @@ static uint32_t folded(void)
     sum = (sum << 5U) ^ (sum >> 27U) ^ kept.event_number;
     sum = (sum << 5U) ^ (sum >> 27U) ^ kept.seed;
     sum = (sum << 5U) ^ (sum >> 27U) ^ kept.cause;
+    sum = (sum << 5U) ^ (sum >> 27U) ^ kept.locked;
     return ~sum;
 }
 
@@ -45,6 +46,9 @@ void kept_begin(estop_boot_t *boot, uint32_t noise)
         kept.event_number = 0U;
         kept.seed = 0U;
     }
+    if (!sound || (kept.cause == CAUSE_POWER_UP)) {
+        kept.locked = CAUSE_NONE;
+    }
     kept.boots = (kept.cause == CAUSE_POWER_UP) ? 1U : (kept.boots + 1U);
     kept.seed = (kept.seed * 1664525U) + 1013904223U + noise;
     kept.magic = KEPT_MAGIC;
@@ -52,13 +56,16 @@ void kept_begin(estop_boot_t *boot, uint32_t noise)
     boot->boots = kept.boots;
     boot->event_number = kept.event_number;
     boot->seed = kept.seed;
-    boot->cause = kept.cause;
+    boot->cause = (kept.locked == CAUSE_NONE) ? kept.cause : kept.locked;
 }
 
-void kept_remember(uint32_t event_number)
+void kept_remember(const estop_state_t *state)
 {
-    if (kept.event_number != event_number) {
-        kept.event_number = event_number;
+    if (kept.event_number != state->event_number) {
+        kept.event_number = state->event_number;
+        if ((state->locked != 0U) && (kept.locked == CAUSE_NONE)) {
+            kept.locked = state->event[state->event_slot].cause;
+        }
         kept.check = folded();
     }
 }

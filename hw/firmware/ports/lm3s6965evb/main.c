@@ -45,7 +45,7 @@ _Noreturn void run(bool ram_sound, uint32_t noise)
         hang_if_asked(&cycle);
 #endif
         cycle_run(&cycle);
-        kept_remember(cycle.state.event_number);
+        kept_remember(&cycle.state);
         board_flush();
     }
 }

@@ -8,7 +8,7 @@
 /* Finds out why the chip starts, and fills `boots`, `event_number`, `seed` and `cause`. */
 void kept_begin(estop_boot_t *boot, uint32_t noise);
 
-/* After every cycle. */
-void kept_remember(uint32_t event_number);
+/* After every cycle. A lock outlives every reset that is no loss of power. */
+void kept_remember(const estop_state_t *state);
 
 #endif

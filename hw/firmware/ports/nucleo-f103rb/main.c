@@ -37,6 +37,6 @@ _Noreturn void board_run(bool ram_sound, uint32_t seed)
     for (;;) {
         due_us = next_cycle(due_us);
         cycle_run(&cycle);
-        kept_remember(cycle.state.event_number);
+        kept_remember(&cycle.state);
     }
 }
