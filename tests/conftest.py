@@ -9,7 +9,27 @@ import pytest
 
 from sim.demo.domain import ros_environment
 
-ORDER = ("unit", "parity", "property", "oracle", "policy", "runtime", "blackbox", "doctor", "button", "bridge", "campaigns", "hw", "firmware", "firmware_static", "hil", "ros", "chaos", "demo", "bench")
+ORDER = (
+    "unit",
+    "parity",
+    "property",
+    "oracle",
+    "policy",
+    "runtime",
+    "blackbox",
+    "doctor",
+    "button",
+    "bridge",
+    "campaigns",
+    "hw",
+    "firmware",
+    "firmware_static",
+    "hil",
+    "ros",
+    "chaos",
+    "demo",
+    "bench",
+)
 TESTS = Path(__file__).resolve().parent
 
 

@@ -7,7 +7,7 @@ from safetykit.core.vocabulary import Action, Fault
 from safetykit.policy import checks_channels, checks_logic, checks_zones
 from safetykit.policy.fill_logic import reactions_of
 from safetykit.policy.paths import Path, did_you_mean, listed
-from safetykit.policy.reactions import BREAKERS, FIXED, FLOOR, UNCOUNTED
+from safetykit.policy.reactions import BREAKERS, DEFAULT, FIXED, FLOOR, UNCOUNTED
 from safetykit.policy.report import Names, Report, all_tables
 from safetykit.policy.rows import Rows
 from safetykit.policy.schema import Input, PolicyDocument
@@ -132,7 +132,7 @@ def _reactions(document: PolicyDocument, report: Report) -> None:
         if fault in BREAKERS:
             report.add(path, "the action of a breaker is set in the breaker itself", action)
         elif fault in FIXED:
-            report.add(path, "is a report of something already refused; it has no reaction", action, "PASS")
+            report.add(path, "has one reaction only, which no policy chooses", action, DEFAULT[fault].name)
         elif Action[action] < FLOOR[fault]:
             allowed = listed(choice.name for choice in Action if choice >= FLOOR[fault])
             report.add(path, "is milder than this fault allows", action, allowed)

@@ -36,6 +36,7 @@ _ABSENT_ALLOWS = frozenset({"slew", "lead", "oppose", "lateral", "request", "fol
 _WORDS: dict[str, tuple[str, ...]] = {  # from tight to loose
     "on_violation": ("reject", "clamp"),
     "until": ("engaged_again", "released"),
+    "device": ("microcontroller", "button", "none"),
 }
 _FUNCTION_RANK = {"never": 0, "always": 2}
 _MISSING: Any = object()

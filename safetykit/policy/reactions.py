@@ -6,7 +6,8 @@ Why the floors are where they are:
 * Without fresh commands, trusted inputs, a known position or a loop on time nobody drives: at least RECOVER.
   A torn read of an input keeps the last good copy, which ages: HOLD until it is stale.
 * A stop asked for by a person or a device is a stop. A state that cannot be is treated as the worst.
-* ``FIXED`` faults are reports of something already refused or withdrawn; the refusal is the reaction.
+* ``FIXED`` faults have one reaction that no policy chooses: reports of something already refused or withdrawn, and
+  what the emergency stop device says of itself.
 """
 
 from __future__ import annotations

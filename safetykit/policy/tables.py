@@ -180,6 +180,7 @@ def _stop(document: PolicyDocument, names: Names) -> Table:
     table = _table("Stop", "key", "value")
     _add(table, "power off after s", document.stop.power_off_after_s)
     _add(table, "power in standby", document.stop.power_in_standby)
+    _add(table, "emergency stop device", document.stop.device)
     _add(table, "reset needs", _all_of(document.stop.reset_needs, names) or "nothing")
     return table
 

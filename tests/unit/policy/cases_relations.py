@@ -292,6 +292,13 @@ RELATIONS: list[Case] = [
     ("phase name twice", Q, {"recovery[1].name": "hover"}, "recovery[1].name"),
     ("phase condition never holds", Q, {"recovery[1].until.max": -50}, "recovery[1].until.max"),
     ("reset condition unknown", Q, {"stop.reset_needs[0].input": "velocity_mps"}, "stop.reset_needs[0].input"),
+    (
+        "device without reset conditions",
+        Q,
+        {"stop.device": "microcontroller", "stop.reset_needs": []},
+        "stop.reset_needs",
+    ),
+    ("device on a slow tick", R, {"stop.device": "microcontroller", "timing.period_ms": 34}, "timing.period_ms"),
     ("breaker action too mild", Q, {"breakers.garbage.action": "HOLD"}, "breakers.garbage.action"),
     ("breaker counts itself", Q, {"breakers.garbage.faults[0]": "BREAKER_0"}, "breakers.garbage.faults[0]"),
     ("breaker counts a stop", Q, {"breakers.garbage.faults[0]": "STOP_BUTTON"}, "breakers.garbage.faults[0]"),

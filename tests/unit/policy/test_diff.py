@@ -67,6 +67,7 @@ CASES: list[tuple[str, dict[str, Any], str, str]] = [
     ("quadrotor", {"zones.x": {"rule": "keep_in", "corners_m": [[9, 9], [20, 9], [20, 20]]}}, "zones.x", "looser"),
     ("quadrotor", {"recovery[0].for_s": 6}, "recovery[0].for_s", "other"),
     ("quadrotor", {"stop.reset_needs[1]": DELETE}, "stop.reset_needs", "looser"),
+    ("quadrotor", {"stop.device": "microcontroller"}, "stop.device", "tighter"),
     ("quadrotor", {"breakers.garbage": DELETE}, "breakers.garbage", "looser"),
     ("quadrotor", {"breakers.garbage.action": "PROTECTIVE_STOP"}, "breakers.garbage.action", "tighter"),
     ("quadrotor", {"breakers.garbage.count": 20}, "breakers.garbage.count", "tighter"),
