@@ -349,6 +349,14 @@ def test_a_relay_that_never_pulls_locks(relay: int, board: QemuBoard, host: Host
     stopped_for(board, Cause.RELAY_DEAD)
     assert board.state("locked") == 1
     assert not board.power_changes
+    board.repair(relay)
+    board.reset()  # no way around the power cycle
+    board.wait(lambda: board.state("boots") == 2, "restart")
+    stopped_for(board, Cause.RELAY_DEAD)
+    assert board.state("locked") == 1
+    board.power_cycle()
+    stopped_for(board, Cause.POWER_UP)
+    assert board.state("locked") == 0
 
 
 def test_outputs_that_stand_still_hold_no_power(board: QemuBoard, host: Host) -> None:
