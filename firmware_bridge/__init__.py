@@ -1,5 +1,9 @@
-"""The host's side of the link to the emergency-stop microcontroller.
+"""The host's side of the emergency stop device.
 
-Nothing here yet: the wire format, the sans-I/O session and the serial port come with the firmware. Until then the
-guard has no hardware behind it that opens the power relay when the guard itself dies.
+`wire` decodes frames, `link` is a conversation without I/O, `serial_port` the port, `facts` what is known in words;
+`session`, `selftest` and `command` are the `safetykit bridge` commands. `button` and `gpio_chip` read a button on this
+computer's own pins. `qemu_board` is the firmware on an emulated board, for tests and demos.
+
+The heartbeats themselves are not made here but in the guard's compiled loop: `safetykit.core.heartbeat` and
+`safetykit.runtime.device`.
 """

@@ -226,16 +226,21 @@ class LineStand:
         self.cycle = Cycle()
         self.image = (ctypes.c_uint8 * len(image))(*image)
         self.expected = crc(image[0], image[1:])  # the unit's place is taken by the first byte
-        self.core.selfcheck_init(
-            ctypes.byref(self.cycle.program), ctypes.addressof(self.image), len(image), self.expected
-        )
-        self.core.cycle_init(ctypes.byref(self.cycle), ctypes.byref(boot_record(unit=unit, seed=seed)), ram_sound)
+        self.seed = seed
+        self.begin(ram_sound)
         self.a = self.b = True
         self.key = False
         self.mirrors: tuple[bool, bool] | None = None
         self.seq = 0
         self.last: Status | None = None
         self.diags: list[bytes] = []
+
+    def begin(self, ram_sound: bool) -> None:
+        """What main() does at a start."""
+        program, image = ctypes.byref(self.cycle.program), ctypes.addressof(self.image)
+        self.core.selfcheck_init(program, image, len(self.image), self.expected)
+        boot = boot_record(unit=self.unit, seed=self.seed)
+        self.core.cycle_init(ctypes.byref(self.cycle), ctypes.byref(boot), ram_sound)
 
     @property
     def state(self) -> State:

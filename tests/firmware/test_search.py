@@ -14,7 +14,7 @@ from tests.firmware.exploration import LINES, RULES, Found, follow, search
 from tests.firmware.library import library
 from tests.firmware.protocol import NO, PASSED, RAM, YES
 from tests.firmware.scripts import Author
-from tests.firmware.variants import built
+from tests.firmware.variants import built, exchanged
 
 NOTHING, RIGHT_STOP, RIGHT_RUN, WRONG_RUN = (
     LINES.index(name) for name in ("nothing", "right STOP", "right RUN", "wrong RUN")
@@ -78,7 +78,7 @@ BREAKS = {
 @pytest.mark.parametrize("old", BREAKS)
 def test_a_broken_core_breaks_a_rule_of_the_search(old: str, tmp_path: Path) -> None:
     new, rule = BREAKS[old]
-    broken = built(tmp_path, {"estop.c": (old, new)}, optimise="-O2")
+    broken = built(tmp_path, {"estop.c": exchanged(old, new)}, optimise="-O2")
     found = search(broken, [NOTHING, RIGHT_STOP, RIGHT_RUN], [PASSED, RAM], late=False)
     assert found.broken in RULES[1:]
     assert rule in found.broken, found.told()

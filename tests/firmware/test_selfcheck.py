@@ -153,6 +153,27 @@ def test_any_damaged_bit_of_the_program_is_found_within_one_pass(image: bytes, d
     assert program.slices(PASSED, 1) == PROGRAM
 
 
+@pytest.mark.parametrize("length", [1, 62, 63, 64, 65, 126, 127, 128, 129, 192])
+def test_a_pass_takes_as_many_slices_as_the_program_needs(length: int) -> None:
+    program = Program(bytes(range(length)))
+    for _ in range(3):
+        for k in range(1, program.passes):
+            program.slices(PASSED, 1)
+            assert program.record.at == k * SLICE
+        assert program.slices(PASSED, 1) == PASSED
+        assert program.record.at == 0
+
+
+def test_a_new_start_of_the_check_begins_at_the_first_byte() -> None:
+    program = Program(bytes(range(200)))
+    program.slices(RUNNING, 2)
+    record = program.record
+    image, length, sealed = ctypes.addressof(program.image), record.length, record.expected
+    library().selfcheck_init(ctypes.byref(record), image, length, sealed)
+    assert record.at == 0
+    assert program.slices(RUNNING, program.passes) == PASSED
+
+
 def test_a_damaged_program_never_passes_the_first_time() -> None:
     program = Program(bytes(200))
     program.image[199] = 1
