@@ -4,8 +4,9 @@ the core keeps to a plain style, and a mutant that does not compile is counted a
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 FILES = ("estop.c", "wire.c", "selfcheck.c", "cycle.c")
@@ -44,6 +45,9 @@ NO_STATEMENTS = re.compile(
 CONDITION = re.compile(r"\b(if|while)\s*\(")
 
 
+Key = tuple[str, str, str, str, int]
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One change of one file: the characters from `begin` to `end` become `new`."""
@@ -57,14 +61,15 @@ class Mutant:
     function: str
     old_text: str  # the line before
     new_text: str  # and after; blanks evened out
+    nth: int = 1  # of the changes of this function that read the same
 
     def source(self, text: str) -> str:
         return text[: self.begin] + self.new + text[self.end :]
 
     @property
-    def key(self) -> tuple[str, str, str, str]:
+    def key(self) -> Key:
         """What the list of survivors names it by: holds while the line itself is not changed."""
-        return self.file, self.function, self.old_text, self.new_text
+        return self.file, self.function, self.old_text, self.new_text, self.nth
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} {self.function}, {self.kind}: {self.old_text}  ->  {self.new_text}"
@@ -83,7 +88,12 @@ def mutants(folder: Path) -> list[Mutant]:
         text = (folder / name).read_text(encoding="utf-8")
         for mutant in _mutants_of(name, text):
             found.setdefault((name, mutant.source(text)), mutant)
-    return list(found.values())
+    same: Counter[Key] = Counter()
+    numbered = []
+    for mutant in found.values():
+        same[mutant.key] += 1
+        numbered.append(replace(mutant, nth=same[mutant.key]))
+    return numbered
 
 
 def _mutants_of(name: str, text: str) -> Iterator[Mutant]:

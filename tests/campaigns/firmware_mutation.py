@@ -20,17 +20,16 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from tests.campaigns.firmware_mutants import Mutant, mutants
+from tests.campaigns.firmware_mutants import Key, Mutant, mutants
 from tests.campaigns.firmware_trial import EQUAL, STILLBORN, Verdict, prepare, verdicts
 
 SURVIVORS = Path(__file__).with_name("firmware_survivors.yaml")
-Key = tuple[str, str, str, str]
 
 
 def named() -> dict[Key, str]:
     """The survivors that are known, and why each of them may live."""
     entries = YAML(typ="safe").load(SURVIVORS.read_text(encoding="utf-8"))
-    return {(e["file"], e["function"], e["line"], e["mutant"]): e["why"] for e in entries}
+    return {(e["file"], e["function"], e["line"], e["mutant"], e.get("nth", 1)): e["why"] for e in entries}
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def problems(found: list[Verdict], whole: bool) -> list[str]:
     survivors = {verdict.mutant.key for verdict in found if verdict.survived}
     told = [f"unnamed survivor: {v.mutant}" for v in found if v.survived and v.mutant.key not in known]
     if whole:
-        told += [f"named, but noticed or gone: {', '.join(key)}" for key in known if key not in survivors]
+        told += [f"named, but noticed or gone: {', '.join(map(str, key))}" for key in known if key not in survivors]
     return told
 
 
