@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tests.firmware.library import Boot
-from tests.firmware.protocol import CAUSE, NO, PASSED, PROGRAM, RAM, RUN, RUNNING, STOP, TIME, YES
+from tests.firmware.protocol import CAUSE, LOCKING, NO, PASSED, PROGRAM, RAM, RUN, RUNNING, STOP, TIME, YES
 
 LINE = np.dtype(
     {
@@ -101,6 +101,9 @@ class Author:
         seed = self.one_of(0, 1, int(self.random.integers(0, 2**32)))
         number = self.one_of(0, 65533, 65535, 65536 + 7, int(self.random.integers(0, 2**16)))
         cause = self.one_of(CAUSE["POWER_UP"], CAUSE["WATCHDOG"], CAUSE["RESTART"])
+        locked = self.random.random() < 0.05
+        if locked:  # before this start
+            cause = self.one_of(*(CAUSE[name] for name in sorted(LOCKING)))
         boots = self.one_of(1, 2, 65535, 70000)
         unit = self.one_of(0, 1, 255, 256 + 3, int(self.random.integers(0, 2**32)))
         self.boots.append((unit, int(self.random.integers(0, 2**32)), boots, number, seed, cause))
@@ -110,6 +113,8 @@ class Author:
         testing["flags"] |= self.random.choice(extra, len(testing), p=[0.85, 0.05, 0.05, 0.05])
         if self.random.random() < 0.1:
             testing["check"][-1] = self.one_of(RAM, PROGRAM, 7)
+            locked = True
+        if locked:
             self.part(int(self.random.integers(1, 30)))
             self.boot()
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.firmware.examples import EXAMPLES
-from tests.firmware.protocol import CAUSE, PASSED, PROGRAM, RAM, RUN, RUNNING, STOP, TIME
+from tests.firmware.protocol import CAUSE, LOCKING, PASSED, PROGRAM, RAM, RUN, RUNNING, STOP, TIME
 from tests.firmware.stand import Stand, armed, boot_record, ready, running, stands, stopped
 
 Make = Callable[[], Stand]
@@ -108,6 +108,14 @@ def test_every_start_ends_stopped_with_the_cause_of_the_start(cause: str) -> Non
     stand.to_stopped()
     assert not stand.on
     assert (stand.name, stand.cause, stand.number) == ("STOPPED", cause, 42)
+
+
+@pytest.mark.parametrize("cause", sorted(LOCKING))
+def test_a_lock_that_the_port_remembers_outlives_a_reset(cause: str) -> None:
+    stand = Stand(boot_record(number=41, cause=CAUSE[cause])).to_stopped()
+    assert (stand.name, stand.cause, stand.number, stand.state.locked) == ("STOPPED", cause, 42, 1)
+    stand.beats(40).press()
+    assert (stand.name, stand.on) == ("STOPPED", False)
 
 
 def test_the_self_test_lasts_until_its_result_and_holds_the_relays_open() -> None:

@@ -39,7 +39,7 @@
     predicate sound{L}(estop_state_t *s) =
       ANY_STATE(s->state) && (s->state == STATE_ARMED || s->state == STATE_RUN ==> s->locked == 0) &&
       s->relay_on == (s->state == STATE_RUN ? 1 : 0) && s->locked <= 1 && s->channel_fault <= 1 && s->pulse <= 1 &&
-      CAUSE_POWER_UP <= s->boot_cause <= CAUSE_RESTART && s->event_slot < EVENTS && s->bad <= BAD_LIMIT &&
+      CAUSE_RAM <= s->boot_cause <= CAUSE_RESTART && s->event_slot < EVENTS && s->bad <= BAD_LIMIT &&
       s->streak <= STREAK_MIN && s->session <= COUNT16_MAX && s->seq <= COUNT16_MAX &&
       s->event_number <= COUNT16_MAX && s->uptime_rest_us < US_PER_MS && known_page(s->diag_page) &&
       s->diag_in < DIAG_EVERY;

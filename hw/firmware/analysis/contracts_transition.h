@@ -195,7 +195,7 @@ void estop_init(estop_state_t *s, const estop_boot_t *boot);
     ensures sound_locked: \old(sound(s)) ==> s->state == STATE_ARMED || s->state == STATE_RUN ==> s->locked == 0;
     ensures sound_relay: \old(sound(s)) ==> s->relay_on == (s->state == STATE_RUN ? 1 : 0);
     ensures sound_flags: \old(sound(s)) ==> s->locked <= 1 && s->channel_fault <= 1 && s->pulse <= 1;
-    ensures sound_boot: \old(sound(s)) ==> CAUSE_POWER_UP <= s->boot_cause <= CAUSE_RESTART;
+    ensures sound_boot: \old(sound(s)) ==> CAUSE_RAM <= s->boot_cause <= CAUSE_RESTART;
     ensures sound_link: \old(sound(s)) ==> s->bad <= BAD_LIMIT && s->streak <= STREAK_MIN;
     ensures sound_session: \old(sound(s)) ==> s->session <= COUNT16_MAX && s->seq <= COUNT16_MAX;
     ensures sound_event: \old(sound(s)) ==> s->event_slot < EVENTS && s->event_number <= COUNT16_MAX;

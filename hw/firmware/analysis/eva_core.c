@@ -41,7 +41,7 @@ int main(void)
 {
     static estop_state_t state;
     static wire_t wire;
-    estop_boot_t boot = {any(), any(), any(), any(), any(), CAUSE_POWER_UP + (any() % 3U)};
+    estop_boot_t boot = {any(), any(), any(), any(), any(), CAUSE_RAM + (any() % CAUSE_RESTART)};
     estop_init(&state, &boot);
     /*@ loop widen_hints "all", 15, 16; */
     while (flip()) {

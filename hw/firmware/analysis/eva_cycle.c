@@ -54,7 +54,7 @@ int main(void)
     static uint32_t ram[RAM_WORDS];
     static cycle_t cycle;
     estop_boot_t boot = {port_now_us(), port_now_us(), port_now_us(), port_now_us(), port_now_us(),
-                         CAUSE_POWER_UP + (port_now_us() % 3U)};
+                         CAUSE_RAM + (port_now_us() % CAUSE_RESTART)};
     for (uint32_t k = 0U; k < IMAGE_BYTES; k++) {
         image[k] = (uint8_t)Frama_C_unsigned_int_interval(0U, 0xFFU);
     }

@@ -14,7 +14,7 @@ int main(void)
     boot.boots = (uint32_t)Frama_C_unsigned_int_interval(0U, 0xFFFFFFFFU);
     boot.event_number = (uint32_t)Frama_C_unsigned_int_interval(0U, 0xFFFFFFFFU);
     boot.seed = (uint32_t)Frama_C_unsigned_int_interval(0U, 0xFFFFFFFFU);
-    boot.cause = (uint32_t)Frama_C_unsigned_int_interval(CAUSE_POWER_UP, CAUSE_RESTART);
+    boot.cause = (uint32_t)Frama_C_unsigned_int_interval(CAUSE_RAM, CAUSE_RESTART);
     estop_init(&state, &boot);
     /*@ assert sound: sound(&state); */
     /*@ assert dark: state.state == STATE_SELFTEST && state.relay_on == 0; */

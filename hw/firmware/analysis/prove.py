@@ -87,7 +87,7 @@ def attempt(unit: str, options: tuple[str, ...], core: Path, limits: tuple[str, 
     counted = re.search(r"\[wp\] Proved goals: +(\d+) / (\d+)", said)
     if counted is None:
         raise Failed(f"{unit}: WP says nothing about goals\n{said[-3000:]}")
-    still = [name for name in re.findall(r"\[wp\] \[.*?\] Goal (\S+) : (?!Valid)", said)]
+    still = list(re.findall(r"\[wp\] \[.*?\] Goal (\S+) : (?!Valid)", said))
     return int(counted[1]), int(counted[2]), still
 
 

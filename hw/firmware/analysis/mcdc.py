@@ -1,6 +1,6 @@
 """Lines, branches and conditions (MC/DC) of the core that coverage_driver.c drives, counted by clang-19.
 
-``python hw/firmware/analysis/coverage.py`` prints a table and ends with 1 if anything was not driven. MC/DC: for every
+``python hw/firmware/analysis/mcdc.py`` prints a table and ends with 1 if anything was not driven. MC/DC: for every
 condition of a decision there are two runs in which it alone made the difference.
 """
 
