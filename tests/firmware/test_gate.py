@@ -17,7 +17,7 @@ from tests.campaigns.firmware_mutants import FILES, Mutant, masked, mutants
 from tests.campaigns.firmware_trial import DEAD, EQUAL, STILLBORN, SURVIVED, Verdict
 from tests.firmware.library import core_folder
 
-SAMPLE, SEED, WORKERS = 30, 2, 2
+SAMPLE, SEED, WORKERS = 30, 3, 2
 
 
 @pytest.fixture(scope="module")

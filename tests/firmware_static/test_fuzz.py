@@ -32,8 +32,7 @@ def test_a_source_begins_with_its_invariant(name: str) -> None:
         ("wire", "wire.c", "slide(wire);\n", "slide(wire);\n            wire->count = 0U;\n"),
         ("wire", "wire.c", "wire->byte[1] == TYPE_HEARTBEAT", "wire->byte[1] != TYPE_STATUS"),
         ("step", "estop.c", "flag(!(in->channel_a && in->channel_b))", "flag(!(in->channel_a || in->channel_b))"),
-        ("step", "estop.c", "(s->key_event == s->event_number)", "(s->key_event >= 0U)"),
-        ("step", "estop.c", "(wire_get16(&frame[6]) == seq) && ", ""),
+        ("step", "estop.c", "(s->host_rest == REST_YES) ?", "(s->host_rest != 0U) ?"),
     ],
 )
 def test_a_broken_core_is_noticed(broken: Breaker, tmp_path: Path, name: str, file: str, old: str, new: str) -> None:

@@ -1,5 +1,6 @@
 /* Invariant: whatever contacts, frames, times and memory checks come, a relay is on only in RUN with both channels
- * closed, sound memory and a link in time, and RUN begins only in ARMED with the right answer of this very step.
+ * closed, sound memory and a link in time, RUN begins only in ARMED with the right answer of this very step, and ARMED
+ * only in STOPPED when a key comes up that was pressed for this stop.
  *
  * The first seven bytes of the input are the start; then every four bytes are some steps, and sixteen more a frame of
  * its own. */
@@ -77,8 +78,13 @@ static void judge(const estop_state_t *was, const estop_state_t *s, const estop_
     if (run && (was->state != STATE_RUN) && !((was->state == STATE_ARMED) && right && (in->frame[2] == COMMAND_RUN))) {
         abort();
     }
-    if ((s->state == STATE_ARMED) && (was->state != STATE_ARMED) && ((was->state != STATE_STOPPED) || in->key)) {
-        abort();
+    if ((s->state == STATE_ARMED) && (was->state != STATE_ARMED)) {
+        bool released = (was->state == STATE_STOPPED) && (was->key_down == 1U) && !in->key;
+        bool meant = was->key_event == was->event_number;
+        bool rests = (s->host_command == COMMAND_STOP) && (s->host_rest == REST_YES) && (s->streak >= STREAK_MIN);
+        if (!released || !meant || !rests || !allowed) {
+            abort();
+        }
     }
     if ((was->locked != 0U) && (s->locked == 0U)) {
         abort();

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from toolchain import FIRMWARE, Failed, Missing, fresh, run, say, tool
+from toolchain import FIRMWARE, OUT, Failed, Missing, run, say, tool
 
 # The first C function on the port's stack; everything else runs below it or in an exception.
 ENTRIES = {"lm3s6965evb": "reset", "nucleo-f103rb": "start_above"}
@@ -113,8 +115,11 @@ class Stack:
 def compilations(firmware: Path, port: str, folder: Path) -> list[list[str]]:
     """The commands that compile the port's released image, as its Makefile has them; no test build."""
     compiler = tool("arm-none-eabi-gcc")
+    make = shutil.which("make")
+    if make is None:
+        raise Missing("make is not installed: apt-get install make")
     prefix = compiler[: -len("gcc")]
-    wished = run([tool("make"), "-n", "-B", "-C", firmware, f"OUT={folder}", f"CROSS={prefix}", port])
+    wished = run([make, "-n", "-B", "-C", firmware, f"OUT={folder}", f"CROSS={prefix}", port])
     commands = [shlex.split(line) for line in wished.replace("\\\n", " ").splitlines() if " -c " in line]
     return [words for words in commands if words[0] == compiler and "-DTEST_HANG" not in words]
 
@@ -151,12 +156,14 @@ def interrupts(folder: Path) -> list[str]:
 
 def measure(firmware: Path = FIRMWARE, entries: Mapping[str, str] = ENTRIES) -> list[Stack]:
     """Every port that has a linker script."""
+    OUT.mkdir(parents=True, exist_ok=True)
     stacks = []
     for script in sorted(firmware.glob("ports/*/*.ld")):
         port = script.parent.name
         if port not in entries:
             raise Failed(f"{port}: the first function on its stack is not known, add it to ENTRIES")
-        graph = graph_of(firmware, port, fresh(f"stack-{port}"))
+        with tempfile.TemporaryDirectory(dir=OUT) as folder:  # one of its own: several may measure at once
+            graph = graph_of(firmware, port, Path(folder))
         known: dict[str, Chain] = {}
         above = [worst(graph, name, (), known) for name in interrupts(script.parent)]
         stacks.append(
