@@ -238,15 +238,15 @@ def press_sections(times: Times) -> list[Section]:
                 *judged(at_edge, times.cycle_max, "≤ longest cycle"),
                 Row("longest cycle of all rounds", times.cycle_max, "ms", CYCLE_MS),
             ),
-            f"{count} The clock stands still while the contact opens; the outputs change within the cycle that the "
-            "time leads to. A cycle longer than 1 ms is QEMU's, taken off the processor by its host.",
+            f"{count} The clock stands still while the contact opens; at the end of the time begins the cycle that "
+            "drives both outputs off. A cycle longer than 1 ms is QEMU's, taken off the processor by its host.",
         ),
         Section(
             "Emergency stop: button to power off, on the host's clock",
             "the bench's own share: 5 ms from coil to contact, its pause of 2 ms and one look over qtest",
             tuple(rows("edge to power off", times.edge_power, floor)),
-            f"The same rounds. One look takes {times.look * 1000:.0f} µs. The time for which the microcontroller's clock "
-            "stands still, about 1 ms, counts here and in the next table.",
+            f"The same rounds. One look takes {times.look * 1000:.0f} µs. That the microcontroller's clock stands still "
+            "for about 1 ms counts here and in the next table.",
         ),
         Section(
             "Emergency stop: button to the guard's stop, on the host's clock",

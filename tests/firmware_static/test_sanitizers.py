@@ -24,15 +24,8 @@ def test_a_random_life_is_sound(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        ("estop.c", "(s->event_slot + 1U) % EVENTS", "(s->event_slot + 1U)", "index 8 out of bounds|buffer-overflow"),
-        (
-            "estop.c",
-            "if (in->frame_ready) {\n        if",
-            "if ((int32_t)s->link_us + 1 > 0) {\n        if",
-            "overflow|wrong",
-        ),
-        ("estop.c", "(uint8_t)least(a, 0xFFU)", "least(a, 0x1FFU)", "implicit conversion|conversion"),
-        ("wire.c", "if (wire->count == FRAME_BYTES) {", "if (wire->count > FRAME_BYTES) {", "out of bounds"),
+        ("estop.c", "(s->event_slot + 1U) % EVENTS", "(s->event_slot + 1U)", "index 8 out of bounds"),
+        ("wire.c", "if (wire->count == FRAME_BYTES) {", "if (wire->count > FRAME_BYTES) {", "index 16 out of bounds"),
         ("estop.c", "on == 1U;", "s->state != STATE_STOPPED;", "wrong: relays on"),
     ],
 )

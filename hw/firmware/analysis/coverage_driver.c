@@ -1,6 +1,7 @@
 /* Drives every decision of the core both ways and every condition by itself: a random life of the step, then the
- * decoder, the memory checks and the whole cycle on the test board. Prints what it did; ends with 1 if something was not
- * as it must be. `mcdc.py` builds it, runs it and reads the counters. An argument sets the steps of the life. */
+ * decoder, the memory checks and the whole cycle on the test board. Prints what it did; ends with 1 if something was
+ * not as it must be. `mcdc.py` counts what it drives, `sanitizers.py` watches it. An argument sets the steps of the
+ * life. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

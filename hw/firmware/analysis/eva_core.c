@@ -19,7 +19,7 @@ static uint8_t octet(void)
     return (uint8_t)Frama_C_unsigned_int_interval(0U, 0xFFU);
 }
 
-/* Every value of every field; in half of the cycles the frame is any sixteen bytes, not only one that wire_push took. */
+/* Every value of every field; in half of the cycles the frame is any sixteen bytes, not one that wire_push took. */
 static void invent(estop_inputs_t *in)
 {
     in->channel_a = flip();

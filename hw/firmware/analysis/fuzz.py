@@ -37,7 +37,7 @@ class Target:
     seed: bytes
 
 
-TARGETS = {target.name: target for target in (Target("wire", 300_000, 512, FRAMES), Target("step", 100_000, 96, WALK))}
+TARGETS = {target.name: target for target in (Target("wire", 150_000, 512, FRAMES), Target("step", 60_000, 96, WALK))}
 
 
 def build(target: Target, folder: Path, core: Path = CORE) -> Path:

@@ -97,7 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     estop_state_t state;
     uint32_t now_us = take(&source) << 24U;
     estop_boot_t boot = {take(&source), take(&source), take(&source), take(&source) << 8U, take(&source),
-                         CAUSE_POWER_UP + (take(&source) % 3U)};
+                         CAUSE_RESTART - (take(&source) % CAUSE_RESTART)};
     estop_init(&state, &boot);
     while (source.left > 0U) {
         uint32_t contacts = take(&source);

@@ -2,7 +2,8 @@
  * for this unit and none of them belonged to the frame before.
  *
  * The first byte of the input is the unit. Then every byte goes to the line, but 0xFE puts a sealed heartbeat there
- * whose fields are the next ten bytes, and 0xFF lets the line fall silent. */
+ * whose fields are the next ten bytes, 0xFD a sealed frame whose type is the first of them, and 0xFF lets the line fall
+ * silent. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "wire.h"
 
 #define SEALED 0xFEU
+#define OTHER_TYPE 0xFDU
 #define SILENCE 0xFFU
 #define FIELD_BYTES 10U
 
@@ -80,8 +82,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     line_t line = {0};
     uint8_t unit = (size > 0U) ? data[0] : 0U;
     for (size_t at = 1U; at < size; at++) {
-        if ((data[at] == SEALED) && ((size - at) > FIELD_BYTES)) {
-            uint8_t frame[FRAME_BYTES] = {SYNC_HOST, TYPE_HEARTBEAT};
+        if (((data[at] == SEALED) || (data[at] == OTHER_TYPE)) && ((size - at) > FIELD_BYTES)) {
+            uint8_t type = (data[at] == SEALED) ? (uint8_t)TYPE_HEARTBEAT : data[at + 1U];
+            uint8_t frame[FRAME_BYTES] = {SYNC_HOST, type};
             (void)memcpy(&frame[2], &data[at + 1U], FIELD_BYTES);
             seal(unit, frame);
             for (uint32_t k = 0U; k < FRAME_BYTES; k++) {

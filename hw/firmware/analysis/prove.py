@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from toolchain import CORE, HERE, OUT, SOURCES, Failed, fresh, run, say, tool
+from toolchain import CORE, HERE, OUT, SOURCES, Failed, run, say, tool
 
+PROVERS = OUT / "why3.conf"
 MACHINE = ("-machdep", "x86_32", "-no-unicode")  # 32 bits, little-endian, as the Cortex-M3
 VALUES = ("-eva", "-eva-precision", "0", "-eva-auto-loop-unroll", "40", "-eva-slevel-function", "slide:500")
 STRICTER = ("-warn-signed-downcast", "-warn-unsigned-downcast", "-warn-invalid-pointer")
@@ -47,17 +49,19 @@ class Outcome:
 
 def provers() -> Path:
     """A list of the provers of this machine, made anew, so that the user's own is neither needed nor touched."""
-    listed = fresh("provers") / "why3.conf"
     for name in ("frama-c", "z3", "cvc4"):
         tool(name)
-    run([tool("why3"), "config", "detect"], env={"WHY3CONFIG": str(listed)})
-    return listed
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=OUT) as folder:
+        listed = Path(folder) / "why3.conf"
+        run([tool("why3"), "config", "detect"], env={"WHY3CONFIG": str(listed)})
+        return listed.replace(PROVERS)  # whole at every moment, also for another run
 
 
 def frama_c(core: Path, *words: str | Path) -> str:
     """Frama-C over files of the core in `core` and units of this folder."""
     includes = (f"-cpp-extra-args=-I{core}", f"-cpp-extra-args=-I{HERE}")
-    known = {"WHY3CONFIG": str(OUT / "provers" / "why3.conf")}
+    known = {"WHY3CONFIG": str(PROVERS)}
     return run([tool("frama-c"), *MACHINE, *includes, *words], cwd=HERE, env=known)
 
 
@@ -105,8 +109,9 @@ def proof(name: str, unit: str, options: tuple[str, ...], core: Path, patient: b
 def lemmas(name: str, core: Path) -> Outcome:
     """The lemmas that the contracts build on and WP proves case by case."""
     began = time.monotonic()
-    by_cases = ("-wp-prover", "tip", "-wp-auto", "wp:range", "-wp-session", str(fresh("lemmas")))
-    proved, total, still = attempt("proof_estop.c", ("-wp-prop=@lemma",), core, by_cases)
+    with tempfile.TemporaryDirectory() as session:
+        by_cases = ("-wp-prover", "tip", "-wp-auto", "wp:range", "-wp-session", session)
+        proved, total, still = attempt("proof_estop.c", ("-wp-prop=@lemma",), core, by_cases)
     return Outcome(name, proved, total, tuple(still), "case by case", time.monotonic() - began)
 
 
