@@ -245,8 +245,8 @@ def press_sections(times: Times) -> list[Section]:
             "Emergency stop: button to power off, on the host's clock",
             "the bench's own share: 5 ms from coil to contact, its pause of 2 ms and one look over qtest",
             tuple(rows("edge to power off", times.edge_power, floor)),
-            f"The same rounds. One look takes {times.look * 1000:.0f} µs. That the microcontroller's clock stands still "
-            "for about 1 ms counts here and in the next table.",
+            f"The same rounds. One look takes {times.look * 1000:.0f} µs. That the microcontroller's clock stands "
+            "still for about 1 ms counts here and in the next table.",
         ),
         Section(
             "Emergency stop: button to the guard's stop, on the host's clock",
