@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import prove
 import pytest
@@ -49,3 +50,53 @@ def test_the_core_as_it_is_passes_the_same_goals() -> None:
     prove.provers()
     outcome = prove.proof("whole", "proof_estop.c", ("-wp-fct", "drive_relays"), CORE, patient=False)
     assert 0 < outcome.proved == outcome.total
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "function", "clause"),
+    [
+        ("flag(!(in->channel_a && in->channel_b))", "flag(!(in->channel_a || in->channel_b))", "conditions", "channel"),
+        ("news->turned && (estop_blockers(s, in) == 0U)", "news->turned", "advance", "armed_from"),
+        ("&& (s->key_us <= KEY_MAX_US)", "", "key_turned", "turned"),
+    ],
+)
+def test_a_broken_core_does_not_keep_its_contract(
+    broken: Breaker, old: str, new: str, function: str, clause: str
+) -> None:
+    prove.provers()
+    options = ("-wp-fct", function, f"-wp-prop={clause}")
+    limits = ("-wp-prover", "cvc4,z3", "-wp-timeout", "4")
+    core = broken("estop.c", old, new)
+    outcome = prove.proof("broken", "proof_estop.c", options, core, patient=False, limits=limits)
+    assert outcome.proved < outcome.total
+    assert all(clause in goal for goal in outcome.open_goals)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("estop.c", "(s->event_slot + 1U) % EVENTS", "s->event_slot + 1U"),
+        ("estop.c", "&s->event[page % EVENTS]", "&s->event[page]"),
+        ("wire.c", "(from < wire->count)", "(from <= wire->count)"),
+    ],
+)
+def test_a_run_time_error_is_an_alarm(broken: Breaker, file: str, old: str, new: str) -> None:
+    outcome = prove.values("broken", "eva_core.c", ("estop.c", "wire.c"), broken(file, old, new))
+    assert outcome.open_goals
+
+
+def test_the_contracts_promise_nothing_impossible(tmp_path: Path) -> None:
+    """Were what a contract requires contradictory, everything would follow from it, this too."""
+    source = re.sub(r"\s+", " ", (CORE / "estop.c").read_text(encoding="utf-8"))
+    functions = ("estop_step", "advance", "listen", "speak")
+    heads = [re.search(rf"(?:static )?void {name}\([^)]*\)", source) for name in functions]
+    assert all(heads)
+    promises = "\n".join(f"/*@ ensures impossible: \\false; */\n{head[0]};" for head in heads if head)
+    unit = tmp_path / "impossible.c"
+    unit.write_text(f'#include "proof_estop.c"\n{promises}\n', encoding="utf-8")
+    prove.provers()
+    limits = ("-wp-prover", "cvc4,z3", "-wp-timeout", "4")
+    options = ("-wp-fct", ",".join(functions), "-wp-prop=impossible")
+    proved, total, still = prove.attempt(str(unit), options, CORE, limits)
+    assert proved == 0
+    assert total == len(still) >= len(functions)

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 collect_ignore: list[str] = []
 if find_spec("rclpy") is None:
-    collect_ignore = ["test_node.py", "test_faults.py", "test_mapping.py", "test_command.py", "test_chaos.py"]
+    collect_ignore = [
+        "test_node.py",
+        "test_faults.py",
+        "test_mapping.py",
+        "test_command.py",
+        "test_chaos.py",
+        "test_bridge.py",
+    ]
 
 
 def patient_policy(folder: Path) -> Path:

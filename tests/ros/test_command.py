@@ -48,6 +48,7 @@ def test_a_wrong_mapping_is_one_message_with_every_problem(tmp_path: Path) -> No
     ("arguments", "expected"),
     [
         (["--policy", "rover", "--speed", "3"], "ROS arguments come after --ros-args"),
+        (["--policy", "rover", "--attach", "--bridge", "/dev/null"], "--bridge belongs to the guard"),
         (["--policy", "no-such"], "neither a file nor a preset"),
         (["--policy", "rover", "--mapping", "no-such.yaml"], "cannot be read"),
         (["--policy", "rover", "--ros-args", "-p", "bad"], "error: "),

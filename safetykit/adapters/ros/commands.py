@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,6 +33,15 @@ class RosError(SafetykitError):
     """ROS 2 is not there, or cannot start with these arguments."""
 
 
+@dataclass(frozen=True)
+class Start:
+    """Which guard, and who starts it."""
+
+    instance: str
+    attach: bool = False  # it runs already
+    bridge: str | None = None  # serial port of its microcontroller
+
+
 def register(app: typer.Typer) -> None:
     """Adds ``safetykit ros``."""
 
@@ -44,17 +54,22 @@ def register(app: typer.Typer) -> None:
         ] = None,
         instance: Annotated[str, typer.Option(help="Name of the guard's run directory.")] = "default",
         attach: Annotated[bool, typer.Option(help="Use a guard that runs already; do not start one.")] = False,
+        bridge: Annotated[
+            str | None, typer.Option(help="Serial port of the emergency-stop microcontroller, as for safetykit run.")
+        ] = None,
     ) -> None:
         """Stand between ROS 2 topics: cmd_vel_in -> guard -> cmd_vel_out. Further arguments: --ros-args ..."""
         arguments = list(context.args)
         if arguments and arguments[0] != "--ros-args":
             raise RosError(f"unknown argument {arguments[0]!r}; ROS arguments come after --ros-args")
-        code = run(policy, mapping, instance, attach=attach, ros_arguments=arguments)
+        if attach and bridge is not None:
+            raise RosError("--bridge belongs to the guard: with --attach, give it to the guard that runs already")
+        code = run(policy, mapping, Start(instance, attach, bridge), ros_arguments=arguments)
         if code:
             raise typer.Exit(code)
 
 
-def run(policy_source: str, mapping_file: Path | None, instance: str, *, attach: bool, ros_arguments: list[str]) -> int:
+def run(policy_source: str, mapping_file: Path | None, start: Start, *, ros_arguments: list[str]) -> int:
     """Runs until a signal. Exit code of the guard where it never came up. Raises SafetykitError for bad input."""
     _need_rclpy()
     from safetykit.adapters.ros.mapping import load_mapping
@@ -72,9 +87,9 @@ def run(policy_source: str, mapping_file: Path | None, instance: str, *, attach:
         raise RosError(f"ROS 2 does not start: {_first_line(error)}") from error
     node, guard = None, None
     try:
-        node = _node(policy, mapping, file, instance)
-        if not attach:
-            guard = start_guard(policy_source, instance)
+        node = _node(policy, mapping, file, start.instance)
+        if not start.attach:
+            guard = start_guard(policy_source, start)
             node.port.expected_pid = guard.pid
         return _spin(node, guard, stop)
     finally:
@@ -140,9 +155,11 @@ def _follow_to_the_end(executor: Any, guard: subprocess.Popen[bytes]) -> None:
         executor.spin_once(timeout_sec=SPIN_S)
 
 
-def start_guard(policy_source: str, instance: str) -> subprocess.Popen[bytes]:
+def start_guard(policy_source: str, start: Start) -> subprocess.Popen[bytes]:
     """The guard in a process of its own: it outlives this one, and Ctrl-C in a terminal reaches only this one."""
-    command = [sys.executable, "-m", "safetykit", "run", "--policy", policy_source, "--instance", instance]
+    command = [sys.executable, "-m", "safetykit", "run", "--policy", policy_source, "--instance", start.instance]
+    if start.bridge is not None:
+        command += ["--bridge", start.bridge]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
@@ -171,4 +188,4 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-__all__ = ["RosError", "end_guard", "register", "run", "start_guard"]
+__all__ = ["RosError", "Start", "end_guard", "register", "run", "start_guard"]
