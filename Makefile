@@ -130,7 +130,7 @@ coverage: $(VENV)/.dev ## branch coverage of the interpreted core (100 % or red)
 test: $(VENV)/.packages firmware check coverage ## check, coverage, then the whole suite
 	@exec $(BIN)/pytest tests
 
-bench: $(VENV)/.dev ## measure, print ratios against references of the same run, write docs/benchmarks.md
+bench: $(VENV)/.dev firmware ## measure, print ratios against references of the same run, write docs/benchmarks.md
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
 mutation: $(VENV)/.dev ## break the core in one place at a time and see whether its tests notice (hours; ARGS="--sample 100")

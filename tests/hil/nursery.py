@@ -109,6 +109,8 @@ def nursery_on_board() -> Iterator[Nursery]:
         try:
             crowd = Nursery(board, write_policy(Path(folder)))
             try:
+                board.power_cycle()  # its longest cycle is to be one of the test, not of the compiler before it
+                board.wait_state(p.STATE_STOPPED)
                 yield crowd
             finally:
                 crowd.close()

@@ -55,7 +55,7 @@ def attack(target: Target, program: Path, corpus: Path, seconds: int = 0) -> str
     (corpus / "seed").write_bytes(target.seed)
     bound = f"-max_total_time={seconds}" if seconds else f"-runs={target.runs}"
     crash = f"-artifact_prefix={program.parent}/{target.name}-"
-    words = [program, *LIMITS, f"-max_len={target.longest}", bound, crash, corpus]
+    words: list[str | Path] = [program, *LIMITS, f"-max_len={target.longest}", bound, crash, corpus]
     said = run(words, timeout_s=seconds + 600.0)
     last = said.strip().splitlines()[-1]
     if not last.startswith("Done "):
