@@ -140,8 +140,8 @@ static estop_check_t memory(world_t *w)
 
 void exercise_begin(world_t *w)
 {
-    estop_boot_t boot = {chance(256U),     chance(0xFFFFFFFFU), chance(5U),
-                         chance(0x20000U), chance(3U),          one_in(9U) ? (CAUSE_RAM + chance(4U)) : (CAUSE_POWER_UP + chance(3U))};
+    uint32_t cause = one_in(9U) ? (CAUSE_RAM + chance(4U)) : (CAUSE_POWER_UP + chance(3U));
+    estop_boot_t boot = {chance(256U), chance(0xFFFFFFFFU), chance(5U), chance(0x20000U), chance(3U), cause};
     uint32_t steps = w->steps;
     uint32_t runs = w->runs;
     (void)memset(w, 0, sizeof(*w));
