@@ -15,9 +15,9 @@ BIN := $(VENV)/bin
 SOURCES := safetykit firmware_bridge sim scenarios tests hw
 # What builds and runs the firmware, and what else its tests need; PACKAGE or PACKAGE:COMMAND-THAT-SHOWS-IT.
 FIRMWARE_PACKAGES := gcc:cc libc6-dev:/usr/include/stdio.h gcc-arm-none-eabi:arm-none-eabi-gcc \
-  qemu-system-arm:qemu-system-arm
+  libnewlib-arm-none-eabi:/usr/lib/arm-none-eabi/include/stdint.h   qemu-system-arm:qemu-system-arm
 TEST_PACKAGES := $(FIRMWARE_PACKAGES) frama-c-base:frama-c why3:why3 z3:z3 cvc4:cvc4 clang-19:clang-19 \
-  llvm-19:llvm-cov-19 libclang-rt-19-dev:/usr/lib/llvm-19/lib/clang
+  llvm-19:llvm-cov-19 libclang-rt-19-dev:/usr/lib/llvm-19/lib/clang/19/lib
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # Prints one line that counts packages while pip works; the full record is in .venv/install.log.
