@@ -33,7 +33,8 @@ DAY_SEEDS, DAY_CYCLES = (21, 22), 4_000
 TIME_LIMIT_S = 120  # of the processor, for one mutant; the slowest honest one takes a tenth
 SURVIVED, STILLBORN, EQUAL, DEAD, FAILED = 0, 3, 4, 10, 99  # exit codes; DEAD + k: killed by stage k
 FLAGS = ("-std=c11", "-O2", "-fPIC")
-TRAPS = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error")  # reads and writes beyond an array are crashes
+# Reads and writes beyond an array crash, and what is read before it was written is never 0 by luck.
+TRAPS = ("-fsanitize=undefined", "-fsanitize-undefined-trap-on-error", "-ftrivial-auto-var-init=pattern")
 
 
 @dataclass(frozen=True)

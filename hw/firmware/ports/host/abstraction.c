@@ -50,6 +50,11 @@ static uint32_t *age_of(estop_state_t *s, age_t age)
     return at[age];
 }
 
+uint32_t picture_event(const picture_t *picture)
+{
+    return (picture->first == 1U) ? 0U : PICTURE_EVENT;
+}
+
 bool picture_of(const estop_state_t *s, picture_t *p)
 {
     estop_state_t copy = *s;
@@ -58,6 +63,7 @@ bool picture_of(const estop_state_t *s, picture_t *p)
     p->channel_fault = (uint8_t)s->channel_fault;
     p->key_down = (uint8_t)s->key_down;
     p->key_present = (s->key_event == s->event_number) ? 1U : 0U;
+    p->first = (s->event_number == 0U) ? 1U : 0U;
     p->key_ready = (uint8_t)s->key_ready;
     p->key_stuck = (uint8_t)s->key_stuck;
     p->relay_on = (uint8_t)s->relay_on;
@@ -87,8 +93,8 @@ bool picture_state(const picture_t *p, uint32_t dt_us, uint32_t ends, uint32_t s
     s->started = 1U;
     s->channel_fault = p->channel_fault;
     s->key_down = p->key_down;
-    s->event_number = PICTURE_EVENT;
-    s->key_event = (p->key_present == 1U) ? PICTURE_EVENT : (PICTURE_EVENT - 1U);
+    s->event_number = picture_event(p);
+    s->key_event = (p->key_present == 1U) ? s->event_number : (PICTURE_EVENT - 1U);
     s->key_ready = p->key_ready;
     s->key_stuck = p->key_stuck;
     s->relay_on = p->relay_on;
@@ -130,7 +136,7 @@ void picture_ghosts(const picture_t *before, const estop_inputs_t *in, bool even
 }
 
 /* Field by field: width in bits and place in the struct. */
-#define FIELDS 25U
+#define FIELDS 26U
 #define FIELD(name, bits) {offsetof(picture_t, name), bits}
 
 static const struct {
@@ -143,7 +149,7 @@ static const struct {
     FIELD(rest, 2U),        FIELD(age[0], 1U),      FIELD(age[1], 1U),        FIELD(age[2], 2U),
     FIELD(age[3], 1U),      FIELD(age[4], 1U),      FIELD(age[5], 1U),        FIELD(age[6], 1U),
     FIELD(ghost_down, 1U),  FIELD(ghost_up, 1U),    FIELD(ghost_press, 1U),   FIELD(ghost_key, 2U),
-    FIELD(ghost_closed, 1U),
+    FIELD(ghost_closed, 1U), FIELD(first, 1U),
 };
 
 uint32_t picture_pack(const picture_t *picture)

@@ -37,6 +37,7 @@ typedef struct {
     uint8_t command; /* 0 none, 1 STOP, 2 RUN */
     uint8_t rest;    /* 0 none, 1 yes, 2 no */
     uint8_t age[AGES];
+    uint8_t first;        /* no event has ever happened: its number is 0, as is the mark of a press for no event */
     uint8_t ghost_down;   /* the key was pressed in the last sample */
     uint8_t ghost_up;     /* the key was seen released since the start */
     uint8_t ghost_press;  /* the press under way began after the latest event, after a released key */
@@ -50,6 +51,9 @@ typedef enum { IS_SELFTEST, IS_STOPPED, IS_ARMED, IS_RUN, IS_NONE } is_t;
 #define PICTURE_SEQ 0x0056U
 #define PICTURE_CHALLENGE 0x0BADC0DEU
 #define PICTURE_EVENT 5U
+
+/* Number of the latest event in a state that has this picture. */
+uint32_t picture_event(const picture_t *picture);
 
 uint32_t age_classes(age_t age);
 

@@ -174,7 +174,7 @@ static bool rightly_run(const picture_t *before, const symbol_t *symbol)
 static broken_t judged(const picture_t *before, const symbol_t *symbol, const estop_inputs_t *in,
                        const estop_state_t *s, const picture_t *after, const estop_outputs_t *out)
 {
-    bool event = s->event_number != PICTURE_EVENT;
+    bool event = s->event_number != picture_event(before);
     bool session = s->session != PICTURE_SESSION;
     bool live = (before->state == IS_ARMED) || (before->state == IS_RUN);
     bool stays = after->state == before->state;
@@ -223,7 +223,7 @@ static broken_t try_symbol(uint32_t from, const symbol_t *symbol, uint32_t numbe
         inputs_of(symbol, &in);
         estop_step(&s, &in, dt_us, &out);
         bool known = picture_of(&s, &after);
-        picture_ghosts(&before, &in, s.event_number != PICTURE_EVENT, &after);
+        picture_ghosts(&before, &in, s.event_number != picture_event(&before), &after);
         broken = known ? judged(&before, symbol, &in, &s, &after, &out) : BROKEN_DOMAIN;
         result->edges++;
         if (broken == BROKEN_NOTHING) {
@@ -314,7 +314,7 @@ bool search_run(const search_alphabet_t *alphabet, search_result_t *result)
     count = 0U;
     make_frames();
     start_with(PICTURE_EVENT);
-    start_with(0U); /* the first start ever: no press of the key is for event 0, but its mark is 0, too */
+    start_with(0U); /* the first start ever */
     broken_t broken = BROKEN_NOTHING;
     uint32_t at = 0U;
     for (; (at < count) && (broken == BROKEN_NOTHING); at++) {
