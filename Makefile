@@ -138,6 +138,7 @@ mutation: $(VENV)/.dev ## break the core in one place at a time and see whether 
 
 firmware-campaigns: $(VENV)/.dev $(VENV)/.packages firmware ## firmware: 10^7 steps against the model, all mutants, 10^8 noisy frames
 	@$(BIN)/python -m tests.campaigns.firmware_differential --steps 10000000
+	$(BIN)/python -m tests.campaigns.firmware_search
 	$(BIN)/python -m tests.campaigns.firmware_mutation
 	$(BIN)/python -m tests.campaigns.crc_weights
 	$(BIN)/python -m tests.campaigns.line_noise

@@ -158,6 +158,19 @@ def test_a_frame_of_another_type_is_none() -> None:
     assert "damaged" in pushed(9, body + crc(9, body).to_bytes(4, "little"))
 
 
+@pytest.mark.parametrize("count", [16, 17, 24, 40, 0x1_0000, 0x8000_0000, 0xFFFF_FFFF])
+def test_a_damaged_count_never_leads_behind_the_buffer(count: int) -> None:
+    """RAM damage: the receiver begins anew, with this very byte, and touches nothing but its own memory."""
+    memory = (ctypes.c_uint8 * (ctypes.sizeof(Wire) + 64))(*[0xEE] * (ctypes.sizeof(Wire) + 64))
+    wire = Wire.from_buffer(memory)
+    wire.count = count
+    frame = (ctypes.c_uint8 * 16)()
+    assert library().wire_push(ctypes.byref(wire), 9, CODE["SYNC_HOST"], ctypes.byref(frame)) == 0
+    assert (wire.count, wire.byte[0]) == (1, CODE["SYNC_HOST"])
+    assert bytes(memory[ctypes.sizeof(Wire) :]) == bytes([0xEE] * 64)
+    assert bytes(wire.byte[1:]) == bytes([0xEE] * 15)
+
+
 def test_silence_drops_an_unfinished_frame_and_says_so() -> None:
     core, wire = library(), Wire()
     frame = (ctypes.c_uint8 * 16)()

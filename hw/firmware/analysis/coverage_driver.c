@@ -200,6 +200,11 @@ static void break_cycle(void)
     cycle_run(&cycle);
     cycle_run(&cycle);
     must(cycle.check == CHECK_PROGRAM, "bad program not seen");
+    start(true);
+    cycle.wire.count = FRAME_BYTES + 3U; /* RAM damage where no mirror is */
+    put_line((const uint8_t[]){SYNC_HOST}, 1U);
+    cycle_run(&cycle);
+    must(cycle.wire.count == 1U, "damaged receiver does not begin anew");
 }
 
 int main(int count, char **words)

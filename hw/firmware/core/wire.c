@@ -87,6 +87,9 @@ static void slide(wire_t *wire)
 wire_result_t wire_push(wire_t *wire, uint32_t unit, uint8_t byte, uint8_t frame[FRAME_BYTES])
 {
     wire_result_t result = WIRE_NOTHING;
+    if (wire->count >= FRAME_BYTES) { /* cannot be, unless RAM was damaged: never write behind the buffer */
+        wire->count = 0U;
+    }
     if ((wire->count > 0U) || (byte == SYNC_HOST)) {
         wire->byte[wire->count] = byte;
         wire->count++;
