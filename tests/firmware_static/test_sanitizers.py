@@ -30,7 +30,7 @@ def test_a_random_life_is_sound(tmp_path: Path) -> None:
             "(s->event_slot + 1U)",
             "global-buffer-overflow|index 8 out of bounds",
         ),
-        ("wire.c", "if (wire->count == FRAME_BYTES) {", "if (wire->count > FRAME_BYTES) {", "index 16 out of bounds"),
+        ("wire.c", "(from < wire->count)", "(from <= wire->count)", "index 16 out of bounds|overflow"),
         ("estop.c", "on == 1U;", "s->state != STATE_STOPPED;", "wrong: relays on"),
     ],
 )
