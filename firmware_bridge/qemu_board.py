@@ -29,6 +29,7 @@ from types import TracebackType
 from firmware_bridge.qemu.machine import BoardError, Machine, go_first
 from firmware_bridge.qemu.relays import PUMP_NS, Pump, Relay
 from firmware_bridge.qemu.symbols import read_symbols, record_fields
+from safetykit.core.protocol import EVENTS
 
 IMAGE = Path(__file__).resolve().parents[1] / "out" / "firmware" / "lm3s6965evb.elf"
 
@@ -249,7 +250,15 @@ class QemuBoard:
 
     def event(self) -> StopEvent:
         """The latest stop event."""
-        slot = self.state("event_slot")
+        return self._event_at(self.state("event_slot"))
+
+    def events(self) -> list[StopEvent]:
+        """Everything in the event memory, by place. A place that was never used has the number 0."""
+        return [self._event_at(slot) for slot in range(EVENTS)]
+
+    def _event_at(self, slot: int) -> StopEvent:
+        """The event memory is the last member of the state."""
+        self._check()
         at = self.address("cycle") + 4 * len(self._fields) + 16 * slot
         return StopEvent(*self._machine.read(at, at + 4, at + 8, at + 12))
 

@@ -77,7 +77,7 @@ def _answers(session: Session) -> Finding:
     facts = session.until(lambda facts: facts.counts["answered"] >= before["answered"] + ANSWERS, 3.0)
     answered = facts.counts["answered"] - before["answered"]
     sent = facts.counts["heartbeats"] - before["heartbeats"]
-    slow = (sent - answered) * SLOW_SHARE > answered  # the round trip does not show it: it counts from the repetition
+    slow = (sent - answered) * SLOW_SHARE > answered  # what was sent again had no answer in time
     text = f"{answered} of {sent} heartbeats, longest round trip {facts.round_trip_max_ms:.1f} ms"
     return Finding("answers in time", answered >= ANSWERS and not slow, text)
 

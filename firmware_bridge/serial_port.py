@@ -11,13 +11,14 @@ import select
 import stat
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from firmware_bridge.facts import DeviceFacts, diagnosis, facts_of
 from safetykit.errors import SafetykitError
+from safetykit.runtime.doctor_machine import Machine
 
 BAUD = 115_200
 RETRY_S = 0.5
@@ -87,29 +88,11 @@ def _reason(path: str, error: Exception) -> str:
     return str(error) if number is None else os.strerror(number)
 
 
-def other_users(path: str) -> Iterator[str]:
+def other_users(path: str) -> list[str]:
     """ "name (process n)" of every other process that has the port open, as far as we may look."""
-    try:
-        device = os.stat(path).st_rdev
-    except OSError:
-        return  # unplugged in the meantime
-    for process in Path("/proc").glob("[0-9]*"):
-        if process.name == str(os.getpid()):
-            continue
-        try:
-            opened = any(_is_device(descriptor, device) for descriptor in (process / "fd").iterdir())
-            if opened:
-                yield f"{(process / 'comm').read_text().strip()} (process {process.name})"
-        except OSError:
-            continue  # gone, or not ours to look at
-
-
-def _is_device(descriptor: Path, device: int) -> bool:
-    try:
-        info = descriptor.stat()
-    except OSError:
-        return False
-    return stat.S_ISCHR(info.st_mode) and info.st_rdev == device
+    machine = Machine()
+    processes, _ = machine.holders(machine.follow(path))
+    return [f"{process.name} (process {process.pid})" for process in processes if process.pid != os.getpid()]
 
 
 def split_unit(text: str) -> tuple[str, int]:

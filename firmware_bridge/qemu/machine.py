@@ -41,7 +41,8 @@ class BoardError(SafetykitError):
 
 
 def go_first(*threads: int) -> None:
-    """Lets threads go before other programs where that is allowed: they stand for hardware, which nobody takes away."""
+    """Lets threads (0: the calling one) go before other programs where that is allowed: they stand for hardware, which
+    nobody takes away. Below the guard's own loop."""
     with suppress(PermissionError):
         for thread in threads:
             os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(1))

@@ -39,13 +39,11 @@ VERSION_SEEN = 12  # protocol version of the ident page, 0 = none yet
 RX_COUNT = 13  # bytes in `rx`
 POISON = 14  # bits in which the progress of this challenge's ticks differed
 LAST_PROGRESS, LAST_CHALLENGE = 15, 16
-COMMAND = 17  # command of the latest heartbeat
-BEATS, ANSWERS, REFUSED = 18, 19, 20  # counts: sent, answered, answered but not to our latest heartbeat
-DAMAGED, STRAY, FOREIGN = 21, 22, 23  # counts: frames with a wrong checksum, bytes outside frames, unknown codes
-ROUND_TRIP_NS, ROUND_TRIP_MAX_NS = 24, 25
-STOPS = 26  # changes from RUN to anything else
-STOP_NS = 27  # time of the latest of them
-FIRST_NS = 28  # when the number of the latest heartbeat was first sent
+BEATS, ANSWERS, REFUSED = 17, 18, 19  # counts: sent, answered, answered but not to our latest heartbeat
+DAMAGED, STRAY, FOREIGN = 20, 21, 22  # counts: frames with a wrong checksum, bytes outside frames, unknown codes
+ROUND_TRIP_NS, ROUND_TRIP_MAX_NS = 23, 24
+STOPS = 25  # changes from RUN to anything else
+FIRST_NS = 26  # when the number of the latest heartbeat was first sent
 PAGES = 32  # diagnostic pages: PAGE_WORDS for each
 PAGE_WORDS = 4
 PAGE_COUNT = 16
@@ -170,7 +168,6 @@ def _take_status(link: Words, rx: Words, now_ns: int) -> None:
     if stopped or (ours and session == link[SESSION]):
         if link[STATE] == p.STATE_RUN and state != p.STATE_RUN:
             link[STOPS] += 1
-            link[STOP_NS] = now_ns
         link[STATE], link[INPUTS] = state, rx[3]
     link[SESSION], link[SEQ], link[CHALLENGE] = session, seq, get32(rx, 8)
 
@@ -255,15 +252,15 @@ def beat(link: Words, tx: Words, run: bool, rest: bool, now_ns: int) -> None:
     """Write the heartbeat of the tick that `compare` noted last into `tx`."""
     seq = (link[SEQ] + 1) & _MASK16
     progress = (link[LAST_PROGRESS] ^ link[POISON]) & _MASK
-    command = p.COMMAND_RUN if run else p.COMMAND_STOP
-    tx[0], tx[1], tx[2] = p.SYNC_HOST, p.TYPE_HEARTBEAT, command
+    tx[0], tx[1] = p.SYNC_HOST, p.TYPE_HEARTBEAT
+    tx[2] = p.COMMAND_RUN if run else p.COMMAND_STOP
     tx[3] = p.REST_YES if rest else p.REST_NO
     put32(tx, 4, link[SESSION] | seq << 16)
     put32(tx, 8, answer(link[UNIT], progress, link[SESSION], seq))
     put32(tx, p.BODY_BYTES, checksum(link[UNIT], tx, p.BODY_BYTES))
     if link[AWAITING] == 0 or seq != link[SENT_SEQ]:
         link[FIRST_NS] = now_ns
-    link[SENT_SEQ], link[SENT_NS], link[COMMAND] = seq, now_ns, command
+    link[SENT_SEQ], link[SENT_NS] = seq, now_ns
     link[AWAITING], link[RESYNC], link[POISON] = 1, 0, 0
     link[BEATS] += 1
 

@@ -19,7 +19,7 @@ from safetykit.runtime.atomics import load, store
 from safetykit.runtime.clock import read_bytes, write_words
 from safetykit.runtime.words import Words
 
-# Words of `line`. The first three may be written by another thread of the guard.
+# Words of `line`. KIND stays as it was made; the two after it may be written by another thread of the guard.
 KIND, FD, EPOCH = range(3)  # Device; descriptor or -1; a change means a new connection
 EPOCH_SEEN, PROGRESS, WRITE_FAILED, STEPS_SEEN = range(3, 7)
 LINE_WORDS = 8
@@ -55,7 +55,7 @@ def new_device(page: Words, kind: Device, unit: int) -> DeviceWiring:
     line = np.zeros(LINE_WORDS, np.int64)
     line[KIND], line[FD] = kind, -1
     page[:] = 0
-    page[PAGE_MAGIC] = MAGIC
+    page[PAGE_MAGIC], page[PAGE_KIND] = MAGIC, kind
     return DeviceWiring(
         line=line,
         link=heartbeat.new_link(unit),
@@ -132,6 +132,8 @@ def passed(d: DeviceWiring, stage: int) -> None:
 @jit_apart
 def answer(d: DeviceWiring, timing: Timing, frame: Frame, now_ns: int) -> None:
     """The tick is over: note its progress and, when it is time, send the heartbeat."""
+    if load(d.line, KIND) != _MICROCONTROLLER:
+        return
     heartbeat.compare(d.link, d.link[heartbeat.CHALLENGE], load(d.line, PROGRESS))
     d.line[STEPS_SEEN] = frame.out_seq
     if load(d.line, FD) >= 0 and heartbeat.due(d.link, now_ns):
@@ -158,7 +160,6 @@ def _send(d: DeviceWiring, run: bool, rest: bool, now_ns: int) -> None:
 @jit
 def _show(d: DeviceWiring, now_ns: int) -> None:
     """Copy the record to the shared page. Readers see single words, each true by itself."""
-    store(d.page, PAGE_KIND, load(d.line, KIND))
     store(d.page, PAGE_CONNECTED, 1 if load(d.line, FD) >= 0 else 0)
     store(d.page, PAGE_WRITE_FAILED, d.line[WRITE_FAILED])
     store(d.page, PAGE_TICK_NS, now_ns)

@@ -122,6 +122,21 @@ class Machine:
             command = (self.text(f"proc/{pid}/cmdline") or "").replace("\0", " ")
             yield Process(int(pid), name, command, policy, priority if policy in (FIFO, ROUND_ROBIN) else 0)
 
+    def holders(self, device: str) -> tuple[list[Process], int]:
+        """Processes that have a device open, and how many could not be looked into."""
+        found, closed = [], 0
+        for process in self.processes():
+            try:
+                targets = [os.readlink(path) for path in self.at(f"proc/{process.pid}/fd").iterdir()]
+            except PermissionError:
+                closed += 1
+                continue
+            except OSError:  # it has just ended, or is a thread of the kernel
+                continue
+            if device in targets:
+                found.append(process)
+        return found, closed
+
     def capable(self, capability: int) -> bool:
         """Whether this process may do what a capability allows."""
         for line in (self.text("proc/self/status") or "").splitlines():

@@ -61,30 +61,17 @@ def rights(machine: Machine, port: str, name: str) -> Verdict:
 
 def holder(machine: Machine, port: str, name: str) -> Verdict:
     device = machine.follow(port)
-    process, closed = _holder(machine, device)
-    if process is not None and is_guard(process):
-        return ok(f"held by the guard (process {process.pid})")
-    if process is not None:
-        return bad(f"{device} is held by process {process.pid} ({process.name})", f"end it: kill {process.pid}")
+    processes, closed = machine.holders(device)
+    others = [process for process in processes if not is_guard(process)]
+    if others:
+        pids = " ".join(str(process.pid) for process in others)
+        shown = ", ".join(f"process {process.pid} ({process.name})" for process in others)
+        return bad(f"{device} is held by {shown}", f"end it: kill {pids}")
+    if processes:
+        return ok(f"held by the guard (process {processes[0].pid})")
     if closed and machine.uid != 0:
         return unknown(f"{closed} processes of others cannot be looked into", "run the doctor as root")
     return ok("nobody has it open")
-
-
-def _holder(machine: Machine, device: str) -> tuple[Process | None, int]:
-    """Who has it open, and how many processes could not be looked into."""
-    closed = 0
-    for process in machine.processes():
-        try:
-            targets = [os.readlink(path) for path in machine.at(f"proc/{process.pid}/fd").iterdir()]
-        except PermissionError:
-            closed += 1
-            continue
-        except OSError:  # it has just ended, or is a thread of the kernel
-            continue
-        if device in targets:
-            return process, closed
-    return None, closed
 
 
 def is_guard(process: Process) -> bool:
@@ -128,8 +115,8 @@ def low_latency(machine: Machine, port: str, name: str) -> Verdict:
         return ok("this driver has no such flag")
     if int(text, 0) & LOW_LATENCY:
         return ok("low latency is set")
-    process, _ = _holder(machine, machine.follow(port))
-    if process is not None and is_guard(process):
+    processes, _ = machine.holders(machine.follow(port))
+    if any(is_guard(process) for process in processes):
         return warn("not set, although the guard asks for it", f"setserial {port} low_latency")
     return ok("not set; the guard asks for it when it opens the port")
 

@@ -11,8 +11,8 @@ import time
 
 import numpy as np
 
+from firmware_bridge.qemu.machine import go_first
 from sim.demo.shm_link import Pilot
-from sim.demo_estop.precedence import go_first
 
 PERIOD_S = 0.02
 SPEED_MPS = 1.0
@@ -21,7 +21,7 @@ SPEED_MPS = 1.0
 def drive(instance: str) -> None:
     """Asks for full speed straight on, fifty times a second, until it is ended."""
     link = Pilot(instance)
-    go_first()
+    go_first(0)
     command = np.array([SPEED_MPS, 0.0])
     next_s = time.monotonic()
     while True:

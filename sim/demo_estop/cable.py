@@ -16,7 +16,7 @@ import time
 import tty
 from pathlib import Path
 
-from sim.demo_estop.precedence import go_first
+from firmware_bridge.qemu.machine import go_first
 
 PASS_MS = 5  # longest wait between two passes of the pump
 NOISY_PASS_MS = 1
@@ -87,7 +87,7 @@ class Cable:
     # ------------------------------------------------------------------ the pump
 
     def _carry(self) -> None:
-        go_first()
+        go_first(0)
         while not self._ending.is_set():
             poll = select.poll()
             for end in (self._board, self._guard):

@@ -15,8 +15,6 @@ from firmware_bridge.qemu_board import QemuBoard
 from firmware_bridge.wire import McuState
 from safetykit.core import protocol as p
 
-WORD = 4
-EVENT_WORDS = 4
 CLOCK_MASK = 0xFFFF_FFFF  # the firmware's microseconds wrap
 
 
@@ -46,17 +44,20 @@ def state_name(board: QemuBoard) -> str:
     return McuState(code).name if code in McuState._value2member_map_ else f"0x{code:02X}"
 
 
+def cause_name(cause: int) -> str:
+    """Name of a cause, as the table of the protocol has it."""
+    return p.Cause(cause).name if cause in p.Cause._value2member_map_ else f"CAUSE_{cause}"
+
+
 def events(board: QemuBoard, after: int = 0) -> list[McuEvent]:
     """The remembered events with a number above `after`, oldest first. Numbers do not wrap within a demo."""
-    begin = board.state_address("event_slot") + WORD
-    found = []
     with instant(board):
-        for slot in range(p.EVENTS):
-            at = begin + WORD * EVENT_WORDS * slot
-            cause, number, link_us, at_ms = (board.read(at + WORD * k) for k in range(EVENT_WORDS))
-            if number > after:
-                name = p.Cause(cause).name if cause in p.Cause._value2member_map_ else f"CAUSE_{cause}"
-                found.append(McuEvent(name, number, link_us, at_ms))
+        remembered = board.events()
+    found = [
+        McuEvent(cause_name(event.cause), event.number, event.link_us, event.at_ms)
+        for event in remembered
+        if event.number > after
+    ]
     return sorted(found, key=lambda event: event.number)
 
 

@@ -18,7 +18,6 @@ from sim.demo.director import run_directory
 from sim.demo_estop import plots
 from sim.demo_estop.outcome import Outcome
 from sim.demo_estop.play import Take, play
-from sim.demo_estop.precedence import let_go_first
 from sim.demo_estop.scenes import SCENES, Scene
 from sim.demo_estop.stage import Stage, StageError, fresh_folder
 from sim.demo_estop.table import document, legend, table
@@ -39,7 +38,6 @@ def show(out: Path, names: Sequence[str], image: Path | None) -> int:
     with QemuBoard(image or IMAGE) as board, run_directory() as run:
         fresh_folder(out)
         console.print(f"board: {board_words(board)}, emulated in process {board.process_id}", highlight=False)
-        let_go_first(board.process_id)
         console.print("guard, autonomy and vehicle: starting; the first start compiles the guard, which takes a while")
         with Stage(console, board, run, out) as stage:
             console.print(f"all ready after {time.monotonic() - started_s:.1f} s", highlight=False)

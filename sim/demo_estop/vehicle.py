@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_bridge.qemu.machine import go_first
 from safetykit.runtime import paths
 from safetykit.runtime.actuator import ActuatorReader
 from safetykit.runtime.mailbox import MailboxWriter
 from sim.demo.shm_link import source_inputs
-from sim.demo_estop.precedence import go_first
 from sim.vehicles import Rover
 
 FloatArray = NDArray[np.float64]
@@ -86,7 +86,7 @@ class Vehicle:
         return float(np.interp(time_ns * 1e-9, rows[:, 0], rows[:, 2]))
 
     def _drive(self) -> None:
-        go_first()
+        go_first(0)
         command = np.zeros(2)
         before_s = time.monotonic()
         while not self._ending.wait(PERIOD_S):

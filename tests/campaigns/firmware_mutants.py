@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-FILES = ("estop.c", "wire.c", "selfcheck.c", "cycle.c")
+FILES = ("estop.c", "report.c", "wire.c", "selfcheck.c", "cycle.c")
 TOKEN = re.compile(r"<<=|>>=|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|\+\+|--|->|\w+|[-+*/%&|^~!<>=?:;,.(){}\[\]]")
 EXCHANGED = {
     "<": ("<=", ">="),

@@ -29,7 +29,7 @@ from safetykit.core.protocol import LINK_US
 ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "hw" / "firmware"
 OUT = ROOT / "out" / "firmware"
-SOURCES = ("core/estop.c", "core/wire.c", "ports/host/noise.c", "ports/host/noisy_line.c")
+SOURCES = ("core/estop.c", "core/report.c", "core/wire.c", "ports/host/noise.c", "ports/host/noisy_line.c")
 FLAGS = ("-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Werror", "-O3")
 
 MODES, KINDS = ("stream", "link"), ("flips", "bursts", "line")

@@ -208,8 +208,8 @@ class Model:
         if right:
             self.counts["accepted"] += 1
             self.seq = (self.seq + 1) % 65536
+            self.right_in_row = 1 if self._silent() else self.right_in_row + 1  # a silence ends the row
             self.right_at = self.t
-            self.right_in_row += 1
             self.bad = max(0, self.bad - 1)
             self.said = (seen.frame[2], seen.frame[3])
         else:

@@ -23,7 +23,23 @@ def boot_record(unit: int = 1, seed: int = 0x5EED, number: int = 0, cause: int =
     return Boot(unit=unit, image_crc=0xC0FFEE00, boots=1, event_number=number, seed=seed, cause=cause)
 
 
-class Stand:
+class Told:
+    """What a state of the firmware says in words."""
+
+    state: State
+
+    @property
+    def name(self) -> str:
+        """State."""
+        return STATE_NAME[int(self.state.state)]
+
+    @property
+    def cause(self) -> str:
+        """Cause of the latest event."""
+        return CAUSE_NAME[int(self.state.event[self.state.event_slot].cause)]
+
+
+class Stand(Told):
     """The step function with everything around it well-behaved until the test says otherwise."""
 
     def __init__(self, boot: Boot | None = None, now_us: int = 0) -> None:
@@ -39,16 +55,6 @@ class Stand:
         self.core.estop_init(ctypes.byref(self.state), ctypes.byref(boot or boot_record()))
 
     # -------------------------------------------------------------- looking
-
-    @property
-    def name(self) -> str:
-        """State."""
-        return STATE_NAME[int(self.state.state)]
-
-    @property
-    def cause(self) -> str:
-        """Cause of the latest event."""
-        return CAUSE_NAME[int(self.state.event[self.state.event_slot].cause)]
 
     @property
     def number(self) -> int:
@@ -215,7 +221,7 @@ def statuses(sent: bytes, unit: int = 1) -> tuple[list[Status], list[bytes]]:
     return found, diags
 
 
-class LineStand:
+class LineStand(Told):
     """Whole cycles of a millisecond with a line between board and guard; the guard knows only what comes over it."""
 
     def __init__(self, image: bytes = bytes(range(200)), unit: int = 1, ram_sound: bool = True, seed: int = 7) -> None:
@@ -246,14 +252,6 @@ class LineStand:
     def state(self) -> State:
         state: State = self.cycle.state
         return state
-
-    @property
-    def name(self) -> str:
-        return STATE_NAME[int(self.state.state)]
-
-    @property
-    def cause(self) -> str:
-        return CAUSE_NAME[int(self.state.event[self.state.event_slot].cause)]
 
     @property
     def on(self) -> bool:

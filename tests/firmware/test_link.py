@@ -81,6 +81,14 @@ def test_a_bad_event_ends_the_row_of_right_answers() -> None:
         assert stand.state.streak == 0
 
 
+@pytest.mark.parametrize(("gap_us", "row"), [(TIME["LINK_US"], COUNT["STREAK_MIN"]), (TIME["LINK_US"] + 1, 1)])
+def test_a_silence_ends_the_row_of_right_answers(gap_us: int, row: int) -> None:
+    """A host that was frozen and goes on has to show ten right answers again, as a new one has."""
+    stand = ready()
+    stand.beat(STOP, dt_us=gap_us)
+    assert stand.state.streak == row
+
+
 @pytest.mark.parametrize(("dt_us", "good"), [(0, False), (TIME["EARLY_US"] - 1, False), (TIME["EARLY_US"], True)])
 def test_an_answer_sooner_than_possible_is_bad(dt_us: int, good: bool) -> None:
     stand = running()

@@ -176,6 +176,11 @@ def spoil_streak(stand: Stand) -> None:
     stand.beats(COUNT["STREAK_MIN"] - 1)
 
 
+def spoil_row(stand: Stand) -> None:
+    stand.beat(dt_us=TIME["LINK_US"] + 1)
+    stand.beats(COUNT["STREAK_MIN"] - 2)
+
+
 def spoil_command(stand: Stand) -> None:
     stand.beat(RUN)
 
@@ -199,6 +204,7 @@ SPOILED: list[tuple[str, Callable[[Stand], None]]] = [
     ("RELAYS", spoil_relays_too),
     ("LINK", spoil_link),
     ("LINK", spoil_streak),
+    ("LINK", spoil_row),
     ("COMMAND", spoil_command),
     ("MOVING", spoil_rest),
     ("KEY", spoil_key),

@@ -15,7 +15,7 @@ from tests.firmware.library import FIRMWARE, core_folder, opened
 CC = os.environ.get("CC", "cc")
 HOST = FIRMWARE / "ports" / "host"
 HOST_SOURCES = tuple(HOST / name for name in ("port.c", "driver.c", "abstraction.c", "search.c"))
-CORE_SOURCES = ("estop.c", "wire.c", "selfcheck.c", "cycle.c")
+CORE_SOURCES = ("estop.c", "report.c", "wire.c", "selfcheck.c", "cycle.c")
 
 
 Change = Callable[[str], str]

@@ -37,7 +37,7 @@ def add_to_step(firmware: Path, function: str, call: str) -> None:
     """Puts a function into estop.c and a call of it at the end of the step."""
     path = firmware / "core" / "estop.c"
     text = path.read_text(encoding="utf-8")
-    head, last = "void estop_step(estop_state_t *s, ", "    speak(s, in, out);\n"
+    head, last = "void estop_step(estop_state_t *s, ", "    report_speak(s, in, out);\n"
     assert text.count(head) == text.count(last) == 1
     path.write_text(text.replace(head, f"{function}\n\n{head}").replace(last, last + call), encoding="utf-8")
 

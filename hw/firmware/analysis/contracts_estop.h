@@ -28,7 +28,6 @@
     logic integer grown_by(integer age, integer by) = age + by > AGE_MAX ? AGE_MAX : age + by;
     logic integer gap{L}(estop_state_t *s, integer now) = s->started == 1 ? (uint32_t)(now - s->now_us) : 0;
     logic integer next_seq(integer seq) = (uint32_t)(seq + 1) & COUNT16_MAX;
-    predicate known_page(integer page) = page <= PAGE_HEALTH || PAGE_EVENT <= page < PAGE_EVENT + EVENTS;
 
     predicate right{L}(estop_state_t *s, uint8_t *frame) =
       (frame[2] == COMMAND_STOP || frame[2] == COMMAND_RUN) && (frame[3] == REST_YES || frame[3] == REST_NO) &&
@@ -157,6 +156,7 @@ static void count_bad(estop_state_t *s);
 /*@ requires \valid(s) && \valid_read(frame + (0 .. FRAME_BYTES - 1)) && \separated(s, frame + (0 .. FRAME_BYTES - 1));
     assigns s->seq, s->link_us, s->bad, s->streak, s->host_command, s->host_rest, s->accepted;
     ensures range: s->link_us == 0 && s->seq <= COUNT16_MAX && s->streak <= STREAK_MIN;
+    ensures silence: \old(s->link_us) > LINK_US ==> s->streak == 1;
     ensures bad: \old(s->bad) <= BAD_LIMIT ==> s->bad <= BAD_LIMIT;
     ensures fields: s->host_command == frame[2] && s->host_rest == frame[3]; */
 static void accept(estop_state_t *s, const uint8_t *frame);

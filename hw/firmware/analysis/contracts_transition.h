@@ -1,4 +1,4 @@
-/* The second half of what estop.c promises: conditions, transitions, outputs and the whole step. */
+/* The second half of what estop.c promises: conditions, transitions, relays and the whole step. */
 #ifndef CONTRACTS_TRANSITION_H
 #define CONTRACTS_TRANSITION_H
 
@@ -7,8 +7,7 @@
 /*@ requires \valid_read(s) && \valid_read(in) && \valid_read(news);
     assigns \nothing;
     ensures ram: CLEAR(CAUSE_RAM) <==> in->check != CHECK_RAM;
-    ensures program: CLEAR(CAUSE_PROGRAM) <==> (in->check == CHECK_PASSED || in->check == CHECK_RAM ||
-      (in->check == CHECK_RUNNING && s->state == STATE_SELFTEST));
+    ensures program: CLEAR(CAUSE_PROGRAM) <==> in->check == CHECK_PASSED || in->check == CHECK_RAM;
     ensures stuck: CLEAR(CAUSE_RELAY_STUCK) <==>
       (s->relay_on == 0 && s->relay_us > FEEDBACK_US ==> in->released_1 && in->released_2);
     ensures dead: CLEAR(CAUSE_RELAY_DEAD) <==>
@@ -90,45 +89,6 @@ static void advance(estop_state_t *s, const estop_inputs_t *in, const news_t *ne
     ensures held: (out->relay_2 <==> s->pulse == 1);
     ensures age: s->relay_us == (\old(s->relay_on) == s->relay_on ? \old(s->relay_us) : 0); */
 static void drive_relays(estop_state_t *s, estop_outputs_t *out);
-
-/*@ requires \valid_read(s);
-    assigns \nothing; */
-static bool lamp(const estop_state_t *s);
-
-/*@ requires \valid_read(s) && \valid_read(in);
-    assigns \nothing; */
-static uint32_t input_bits(const estop_state_t *s, const estop_inputs_t *in);
-
-/*@ requires \valid_read(s) && \valid_read(in) && frame_at(frame);
-    requires \separated(s, frame + (0 .. FRAME_BYTES - 1)) && \separated(in, frame + (0 .. FRAME_BYTES - 1));
-    assigns frame[0 .. FRAME_BYTES - 1]; */
-static void write_status(const estop_state_t *s, const estop_inputs_t *in, uint8_t frame[FRAME_BYTES]);
-
-/*@ requires frame_at(frame);
-    assigns frame[2 .. 5]; */
-static void write_page(uint8_t frame[FRAME_BYTES], uint32_t page, uint32_t a, uint32_t b);
-
-/*@ requires \valid_read(s) && \valid_read(in) && frame_at(frame);
-    requires \separated(s, frame + (0 .. FRAME_BYTES - 1)) && \separated(in, frame + (0 .. FRAME_BYTES - 1));
-    assigns frame[0 .. FRAME_BYTES - 1]; */
-static void write_diag(const estop_state_t *s, const estop_inputs_t *in, uint32_t page, uint8_t frame[FRAME_BYTES]);
-
-/*@ requires \valid(s);
-    assigns s->diag_page, s->diag_event;
-    ensures told: s->diag_event == 0;
-    ensures page: known_page(\old(s->diag_page)) ==> known_page(s->diag_page);
-    ensures known: \old(s->event_slot) < EVENTS && known_page(\old(s->diag_page)) ==> known_page(\result); */
-static uint32_t next_page(estop_state_t *s);
-
-/*@ requires \valid(s) && \valid_read(in) && \valid(out);
-    requires \separated(s, in) && \separated(s, out) && \separated(in, out);
-    assigns s->diag_page, s->diag_event, s->diag_in, out->reply_ready, out->diag_ready,
-            out->reply[0 .. FRAME_BYTES - 1], out->diag[0 .. FRAME_BYTES - 1];
-    ensures reply: out->reply_ready <==> in->frame_ready;
-    ensures diag: out->diag_ready ==> out->reply_ready;
-    ensures page: known_page(\old(s->diag_page)) ==> known_page(s->diag_page);
-    ensures range: \old(s->diag_in) < DIAG_EVERY ==> s->diag_in < DIAG_EVERY; */
-static void speak(estop_state_t *s, const estop_inputs_t *in, estop_outputs_t *out);
 
 /* That the state is sound behind it is proved by values, eva_core.c. */
 /*@ requires \valid(s) && \valid_read(boot) && \separated(s, boot);

@@ -90,6 +90,21 @@ static void age(void)
     must(world.state.key_stuck == 1U, "key not stuck");
 }
 
+/* All is well, but nobody uses the reset in time. */
+static void expire(void)
+{
+    static world_t world;
+    estop_inputs_t in = {.channel_a = true, .channel_b = true, .released_1 = true, .released_2 = true,
+                         .check = CHECK_PASSED};
+    estop_outputs_t out;
+    exercise_begin(&world);
+    world.state.state = STATE_ARMED;
+    world.state.link_us = 0U;
+    world.state.armed_us = ARMED_US + 1U;
+    estop_step(&world.state, &in, world.now_us, &out);
+    must(world.state.event[world.state.event_slot].cause == CAUSE_EXPIRED, "does not expire");
+}
+
 static void memory_checks(void)
 {
     for (uint32_t k = 0U; k < 3U; k++) {
@@ -212,6 +227,7 @@ int main(int count, char **words)
     exercise_seed(1U);
     live((count > 1) ? (uint32_t)strtoul(words[1], NULL, 10) : 400000U);
     age();
+    expire();
     memory_checks();
     run_cycles(20000U);
     break_cycle();

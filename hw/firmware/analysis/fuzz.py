@@ -43,7 +43,13 @@ TARGETS = {target.name: target for target in (Target("wire", 150_000, 512, FRAME
 def build(target: Target, folder: Path, core: Path = CORE) -> Path:
     """The fuzzer of one target over the core in `core`."""
     program = folder / f"fuzz_{target.name}"
-    sources = [HERE / f"fuzz_{target.name}.c", HERE / "exercise.c", core / "estop.c", core / "wire.c"]
+    sources = [
+        HERE / f"fuzz_{target.name}.c",
+        HERE / "exercise.c",
+        core / "estop.c",
+        core / "report.c",
+        core / "wire.c",
+    ]
     includes = [f"-I{core}", f"-I{HERE}"]
     run([clang_with_runtimes(), *strict_flags(), "-O2", "-g", *SANITIZED, *includes, *sources, "-o", program])
     return program

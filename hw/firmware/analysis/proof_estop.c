@@ -3,6 +3,8 @@
 
 #include "contracts_wire.h"
 
+#include "contracts_report.h"
+
 #include "contracts_estop.h"
 
 #include "contracts_transition.h"

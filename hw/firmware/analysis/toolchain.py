@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 FIRMWARE = HERE.parent
 CORE = FIRMWARE / "core"
 OUT = FIRMWARE.parents[1] / "out" / "firmware" / "analysis"
-SOURCES = ("estop.c", "wire.c", "selfcheck.c", "cycle.c")
+SOURCES = ("estop.c", "report.c", "wire.c", "selfcheck.c", "cycle.c")
 
 DEBIAN = {
     "arm-none-eabi-gcc": "gcc-arm-none-eabi",

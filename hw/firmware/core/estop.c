@@ -1,12 +1,10 @@
 #include "estop.h"
 
+#include "report.h"
 #include "wire.h"
 
 #define AGE_MAX 0xFFFFFFFFU
-#define COUNT16_MAX 0xFFFFU
 #define US_PER_MS 1000U
-#define US_PER_UNIT 100U /* ages of events on the wire */
-#define US_PER_CYCLE_UNIT 10U
 
 #define BIT(cause) ((uint32_t)1U << (cause))
 
@@ -201,9 +199,9 @@ static void count_bad(estop_state_t *s)
 static void accept(estop_state_t *s, const uint8_t *frame)
 {
     s->seq = (s->seq + 1U) & COUNT16_MAX;
-    s->link_us = 0U;
     s->bad = (s->bad > 0U) ? (s->bad - 1U) : 0U;
-    s->streak = least(s->streak + 1U, STREAK_MIN);
+    s->streak = (s->link_us > LINK_US) ? 1U : least(s->streak + 1U, STREAK_MIN); /* a silence ends the row */
+    s->link_us = 0U;
     s->host_command = frame[2];
     s->host_rest = frame[3];
     s->accepted = grown(s->accepted, 1U);
@@ -236,11 +234,10 @@ static void listen(estop_state_t *s, const estop_inputs_t *in, news_t *news)
 static uint32_t conditions(const estop_state_t *s, const estop_inputs_t *in, const news_t *news)
 {
     bool settled = s->relay_us > FEEDBACK_US;
-    bool checking = (in->check == CHECK_RUNNING) && (s->state == STATE_SELFTEST);
     uint32_t bits = 0U;
     bits |= flag(in->check == CHECK_RAM) << CAUSE_RAM;
-    bits |= flag((in->check != CHECK_PASSED) && (in->check != CHECK_RAM) && !checking) << CAUSE_PROGRAM;
-    bits |= flag((s->relay_on == 0U) && settled && !(in->released_1 && in->released_2)) << CAUSE_RELAY_STUCK;
+    bits |= flag((in->check != CHECK_PASSED) && (in->check != CHECK_RAM)) << CAUSE_PROGRAM;
+    bits |= flag((s->relay_on == 0U) && settled && (!in->released_1 || !in->released_2)) << CAUSE_RELAY_STUCK;
     bits |= flag((s->relay_on == 1U) && settled && (in->released_1 || in->released_2)) << CAUSE_RELAY_DEAD;
     bits |= flag(!(in->channel_a && in->channel_b)) << CAUSE_CHANNEL;
     bits |= s->channel_fault << CAUSE_DISCREPANCY;
@@ -356,118 +353,6 @@ static void drive_relays(estop_state_t *s, estop_outputs_t *out)
     out->relay_2 = s->pulse == 1U;
 }
 
-/* RUN steady; ARMED 5 Hz; STOPPED 1 Hz; locked two flashes every second; SELFTEST dark. 20 bits of 50 ms each. */
-static bool lamp(const estop_state_t *s)
-{
-    uint32_t pattern = 0U;
-    if (s->state == STATE_RUN) {
-        pattern = 0xFFFFFU;
-    } else if (s->state == STATE_ARMED) {
-        pattern = 0x33333U;
-    } else if (s->locked != 0U) {
-        pattern = 0x00033U;
-    } else if (s->state == STATE_STOPPED) {
-        pattern = 0x003FFU;
-    } else {
-        /* dark */
-    }
-    return ((pattern >> ((s->uptime_ms / 50U) % 20U)) & 1U) == 1U;
-}
-
-static uint32_t input_bits(const estop_state_t *s, const estop_inputs_t *in)
-{
-    uint32_t bits = 0U;
-    bits |= in->channel_a ? IN_CHANNEL_A : 0U;
-    bits |= in->channel_b ? IN_CHANNEL_B : 0U;
-    bits |= in->key ? IN_KEY : 0U;
-    bits |= in->released_1 ? IN_RELEASED_1 : 0U;
-    bits |= in->released_2 ? IN_RELEASED_2 : 0U;
-    bits |= (s->relay_on == 1U) ? (IN_RELAY_1 | IN_RELAY_2) : 0U;
-    bits |= (s->locked != 0U) ? IN_LOCKED : 0U;
-    return bits;
-}
-
-static void write_status(const estop_state_t *s, const estop_inputs_t *in, uint8_t frame[FRAME_BYTES])
-{
-    frame[2] = (uint8_t)s->state;
-    frame[3] = (uint8_t)input_bits(s, in);
-    wire_put16(&frame[4], s->session);
-    wire_put16(&frame[6], s->seq);
-    wire_put32(&frame[8], s->challenge);
-    wire_close(s->unit, TYPE_STATUS, frame);
-}
-
-static void write_page(uint8_t frame[FRAME_BYTES], uint32_t page, uint32_t a, uint32_t b)
-{
-    frame[2] = (uint8_t)page;
-    frame[3] = (uint8_t)least(a, 0xFFU);
-    wire_put16(&frame[4], least(b, COUNT16_MAX));
-}
-
-static void write_diag(const estop_state_t *s, const estop_inputs_t *in, uint32_t page, uint8_t frame[FRAME_BYTES])
-{
-    uint32_t half = 0U;
-    uint32_t word = 0U;
-    if (page == PAGE_IDENT) {
-        write_page(frame, page, PROTOCOL_VERSION, FIRMWARE_VERSION);
-        half = s->boots;
-        word = s->image_crc;
-    } else if (page == PAGE_LINK) {
-        write_page(frame, page, s->bad, s->refused);
-        half = s->damaged;
-        word = s->accepted;
-    } else if (page == PAGE_HEALTH) {
-        write_page(frame, page, estop_blockers(s, in), s->cycle_max_us / US_PER_CYCLE_UNIT);
-        half = s->session;
-        word = s->uptime_ms;
-    } else {
-        const estop_event_t *event = &s->event[page % EVENTS];
-        write_page(frame, page, event->cause, event->number);
-        half = event->link_us / US_PER_UNIT;
-        word = event->at_ms;
-    }
-    wire_put16(&frame[6], least(half, COUNT16_MAX));
-    wire_put32(&frame[8], word);
-    wire_close(s->unit, TYPE_DIAG, frame);
-}
-
-/* The page whose turn it is: the latest event if it is new, else the round of all pages. */
-static uint32_t next_page(estop_state_t *s)
-{
-    uint32_t page = PAGE_EVENT + s->event_slot;
-    if (s->diag_event == 0U) {
-        page = s->diag_page;
-        uint32_t after = (page == PAGE_HEALTH) ? PAGE_EVENT : (page + 1U);
-        s->diag_page = (after >= (PAGE_EVENT + EVENTS)) ? PAGE_IDENT : after;
-    }
-    s->diag_event = 0U;
-    return page;
-}
-
-static void speak(estop_state_t *s, const estop_inputs_t *in, estop_outputs_t *out)
-{
-    out->reply_ready = in->frame_ready;
-    out->diag_ready = in->frame_ready && (s->diag_in == 0U);
-    /*@ loop invariant k <= FRAME_BYTES;
-        loop assigns k, out->reply[0 .. FRAME_BYTES - 1], out->diag[0 .. FRAME_BYTES - 1];
-        loop variant FRAME_BYTES - k; */
-    for (uint32_t k = 0U; k < FRAME_BYTES; k++) {
-        out->reply[k] = 0U;
-        out->diag[k] = 0U;
-    }
-    if (out->reply_ready) {
-        write_status(s, in, out->reply);
-    }
-    if (out->diag_ready) {
-        write_diag(s, in, next_page(s), out->diag);
-        s->diag_in = DIAG_EVERY - 1U;
-    } else if (out->reply_ready) {
-        s->diag_in--;
-    } else {
-        /* nobody asked */
-    }
-}
-
 /* ------------------------------------------------------------------ the function */
 
 void estop_init(estop_state_t *s, const estop_boot_t *boot)
@@ -499,6 +384,6 @@ void estop_step(estop_state_t *s, const estop_inputs_t *in, uint32_t now_us, est
     listen(s, in, &news);
     advance(s, in, &news);
     drive_relays(s, out);
-    out->led = lamp(s);
-    speak(s, in, out);
+    out->led = report_lamp(s);
+    report_speak(s, in, out);
 }

@@ -12,6 +12,8 @@
 
 #include "protocol.h"
 
+#define COUNT16_MAX 0xFFFFU /* largest value of a 16-bit field */
+
 /* Receiver of one direction. Zeroed is its start. */
 typedef struct {
     uint8_t byte[FRAME_BYTES]; /* what may be the beginning of a frame */

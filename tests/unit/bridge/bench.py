@@ -130,8 +130,7 @@ def bench(policy: str = "rover", peer: Peer | None = None) -> Iterator[Bench]:
     with near, far:
         near.setblocking(False)
         far.setblocking(False)
-        rig = Rig(policy)
-        rig.device.line[device.KIND] = Device.MICROCONTROLLER
+        rig = Rig(policy, kind=Device.MICROCONTROLLER)
         device.hand_over(rig.device, near.fileno())
         yield Bench(rig, near, far, peer or Peer())
 

@@ -199,7 +199,6 @@ def together(policy: Policy | str = "rover", seed: int = 0x1234_5678) -> Togethe
     near, far = socket.socketpair()
     near.setblocking(False)
     far.setblocking(False)
-    rig = Rig(policy)
-    rig.device.line[device.KIND] = Device.MICROCONTROLLER
+    rig = Rig(policy, kind=Device.MICROCONTROLLER)
     device.hand_over(rig.device, near.fileno())
     return Together(rig, near, far, board=CoreBoard(seed=seed))

@@ -264,4 +264,4 @@ def test_a_refused_port_leaves_no_descriptor_open(pty: Pty, monkeypatch: pytest.
 
 
 def test_users_of_a_port_that_is_gone_are_nobody(tmp_path: Path) -> None:
-    assert list(other_users(str(tmp_path / "gone"))) == []
+    assert other_users(str(tmp_path / "gone")) == []

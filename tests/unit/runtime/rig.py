@@ -28,16 +28,22 @@ def new_page(before: Any = None) -> Any:
 class Rig:
     """One wired loop on arrays. ``boxes`` may hold anything; `write` publishes as a proper writer does."""
 
-    def __init__(self, policy: Policy | str, *, boxes: Sequence[Any] | None = None, page: Any = None) -> None:
+    def __init__(
+        self,
+        policy: Policy | str,
+        *,
+        boxes: Sequence[Any] | None = None,
+        page: Any = None,
+        kind: Device | None = None,  # of the emergency stop device; default: the policy's
+    ) -> None:
         self.policy = load_policy(policy) if isinstance(policy, str) else policy
         self.boxes = list(boxes) if boxes is not None else [self.new_box() for _ in range(loop.SLOTS)]
         self.records: dict[int, Any] = {}
         self.actuator = np.zeros(mailbox.WORDS, np.int64)
         self.ring = np.zeros(ring.HEADER_WORDS + RING_SLOTS * ring.FRAME_WORDS, np.int64)
         self.page = new_page() if page is None else page
-        self.device = device.new_device(
-            np.zeros(device.PAGE_WORDS, np.int64), Device(int(self.policy.timing[lay.DEVICE])), 1
-        )
+        kind = Device(int(self.policy.timing[lay.DEVICE])) if kind is None else kind
+        self.device = device.new_device(np.zeros(device.PAGE_WORDS, np.int64), kind, 1)
         words = (self.boxes, self.actuator, self.ring, self.page, self.device)
         self.w = wiring.wire(self.policy.limits, self.policy.timing, *words)
         self.frame = self.w.frame

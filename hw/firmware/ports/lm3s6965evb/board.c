@@ -8,6 +8,7 @@
  */
 #include "board.h"
 
+#include "kept.h"
 #include "port.h"
 #include "registers.h"
 
@@ -216,4 +217,24 @@ void board_flush(void)
         UART_DR = queue.byte[queue.out % QUEUE_BYTES];
         queue.out++;
     }
+}
+
+/* The chip latches in RESC why it was reset. QEMU models the register but never sets it: there the bench writes what a
+ * power supply or a reset button would have latched. A watchdog reset leaves it at 0 in QEMU. So without a word of
+ * RESC: a program that had been running and announced nothing was reset by its watchdog. */
+uint32_t board_reset_cause(bool ran_before)
+{
+    uint32_t latched = RESC;
+    uint32_t cause = ran_before ? CAUSE_WATCHDOG : CAUSE_POWER_UP;
+    if ((latched & RESC_WATCHDOG) != 0U) {
+        cause = CAUSE_WATCHDOG;
+    } else if ((latched & (RESC_POWER_ON | RESC_BROWN_OUT)) != 0U) {
+        cause = CAUSE_POWER_UP;
+    } else if ((latched & (RESC_EXTERNAL | RESC_SOFTWARE)) != 0U) {
+        cause = CAUSE_RESTART;
+    } else {
+        /* as said above */
+    }
+    RESC = 0U;
+    return cause;
 }

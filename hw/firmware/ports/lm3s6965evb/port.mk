@@ -7,12 +7,12 @@
 # gave false resets on a busy machine). Every other time is that of the protocol.
 LM3S := $(OUT)/lm3s6965evb
 LM3S_TIMES := -DFEEDBACK_US=250000U -DCYCLE_US=100000U -DWATCHDOG_US=250000U
-LM3S_SOURCES := $(CORE) $(addprefix ports/lm3s6965evb/,startup.c board.c kept.c main.c)
+LM3S_SOURCES := $(CORE) $(addprefix ports/lm3s6965evb/,startup.c board.c main.c) $(SHARED)
 LM3S_HANG_SOURCES := $(LM3S_SOURCES) ports/lm3s6965evb/hang.c
-LM3S_HEADERS := $(HEADERS) $(wildcard ports/lm3s6965evb/*.h)
+LM3S_HEADERS := $(HEADERS) $(wildcard ports/lm3s6965evb/*.h ports/shared/*.h)
 LM3S_SCRIPT := ports/lm3s6965evb/lm3s6965evb.ld
 LM3S_FLAGS := -mcpu=cortex-m3 -mthumb -Os -g3 -ffreestanding -fno-tree-loop-distribute-patterns -ffunction-sections \
-  -fdata-sections -fstack-usage -DUNIT=1U $(LM3S_TIMES) -Icore -Iports/lm3s6965evb
+  -fdata-sections -fstack-usage -DUNIT=1U $(LM3S_TIMES) -Icore -Iports/shared -Iports/lm3s6965evb
 LM3S_LINK := -nostdlib -Wl,--gc-sections,--fatal-warnings,--build-id=none -T $(LM3S_SCRIPT)
 
 lm3s6965evb: $(LM3S).elf $(LM3S)-hang.elf

@@ -70,23 +70,3 @@ _Noreturn __attribute__((used)) void fault_stop(void)
         board_relays_off(); /* until the watchdog resets */
     }
 }
-
-/* The compiler calls these for large assignments. */
-void *memcpy(void *to, const void *from, size_t count)
-{
-    uint8_t *target = to;
-    const uint8_t *source = from;
-    for (size_t k = 0U; k < count; k++) {
-        target[k] = source[k];
-    }
-    return to;
-}
-
-void *memset(void *at, int value, size_t count)
-{
-    uint8_t *target = at;
-    for (size_t k = 0U; k < count; k++) {
-        target[k] = (uint8_t)value;
-    }
-    return at;
-}

@@ -2,6 +2,7 @@
  * registers written from the same manual; NOT run on hardware. */
 #include "board.h"
 
+#include "kept.h"
 #include "pins.h"
 #include "port.h"
 #include "stm32f103.h"
@@ -206,4 +207,22 @@ void port_feed_watchdog(void)
     if (clocks_agree()) {
         IWDG_KR = IWDG_KR_RELOAD;
     }
+}
+
+/* RM0008: every reset also pulls NRST and sets PINRSTF, so the other flags go first. They stay until RMVF is written.
+ * Anything that is neither power nor watchdog was the reset button, the debugger or the program itself. */
+uint32_t board_reset_cause(bool ran_before)
+{
+    (void)ran_before; /* the chip itself knows */
+    uint32_t flags = RCC_CSR;
+    uint32_t cause = CAUSE_RESTART;
+    if ((flags & RCC_CSR_PORRSTF) != 0U) {
+        cause = CAUSE_POWER_UP;
+    } else if ((flags & RCC_CSR_IWDGRSTF) != 0U) {
+        cause = CAUSE_WATCHDOG;
+    } else {
+        /* as said above */
+    }
+    RCC_CSR |= RCC_CSR_RMVF;
+    return cause;
 }

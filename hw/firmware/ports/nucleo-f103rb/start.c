@@ -87,23 +87,3 @@ __attribute__((naked)) void fault(void)
                    "mov sp, r0\n"
                    "b board_give_up\n");
 }
-
-/* The compiler calls these for large assignments; port.mk keeps it from making calls of themselves of their loops. */
-void *memcpy(void *to, const void *from, size_t count)
-{
-    uint8_t *target = to;
-    const uint8_t *source = from;
-    for (size_t k = 0U; k < count; k++) {
-        target[k] = source[k];
-    }
-    return to;
-}
-
-void *memset(void *at, int value, size_t count)
-{
-    uint8_t *target = at;
-    for (size_t k = 0U; k < count; k++) {
-        target[k] = (uint8_t)value;
-    }
-    return at;
-}

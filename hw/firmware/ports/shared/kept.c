@@ -2,7 +2,6 @@
 
 #include <stddef.h>
 
-#include "stm32f103.h"
 #include "wire.h"
 
 typedef struct {
@@ -20,27 +19,11 @@ static uint32_t kept_crc(void)
     return wire_crc(0U, (const uint8_t *)&kept, (uint32_t)offsetof(kept_t, crc));
 }
 
-/* RM0008: every reset also pulls NRST and sets PINRSTF, so the other flags go first. They stay until RMVF is written.
- * Anything that is neither power nor watchdog was the reset button, the debugger or the program itself. */
-static uint32_t reset_cause(void)
-{
-    uint32_t flags = RCC_CSR;
-    uint32_t cause = CAUSE_RESTART;
-    if ((flags & RCC_CSR_PORRSTF) != 0U) {
-        cause = CAUSE_POWER_UP;
-    } else if ((flags & RCC_CSR_IWDGRSTF) != 0U) {
-        cause = CAUSE_WATCHDOG;
-    } else {
-        /* as said above */
-    }
-    RCC_CSR |= RCC_CSR_RMVF;
-    return cause;
-}
-
 void kept_begin(estop_boot_t *boot, uint32_t noise)
 {
-    boot->cause = reset_cause();
-    if ((boot->cause == CAUSE_POWER_UP) || (kept.crc != kept_crc())) {
+    bool sound = kept.crc == kept_crc();
+    boot->cause = board_reset_cause(sound);
+    if ((boot->cause == CAUSE_POWER_UP) || !sound) {
         kept.boots = 0U;
         kept.event_number = 0U;
         kept.seed = 0U;
