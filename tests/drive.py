@@ -94,7 +94,8 @@ def document(channel: Document | None = None, **sections: Any) -> Document:
 def beside_decoy(made: Document) -> Document:
     """`made` with the decoy as its first channel."""
     made = copy.deepcopy(made)
-    made["channels"] = {"decoy": copy.deepcopy(DECOY), **made["channels"]}
+    decoy = {**copy.deepcopy(DECOY), **({"vote_tolerance": 1.0} if "commands" in made else {})}
+    made["channels"] = {"decoy": decoy, **made["channels"]}
     made["recovery"] = [{**phase, "set": {**phase.get("set", {}), "decoy": 0.0}} for phase in made["recovery"]]
     return made
 

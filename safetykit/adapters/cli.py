@@ -20,6 +20,7 @@ COMMANDS = (
     "safetykit.adapters.policy_commands",
     "safetykit.adapters.run_commands",
     "safetykit.adapters.stop_commands",
+    "safetykit.adapters.shadow_commands",
     "safetykit.adapters.log_commands",
     "safetykit.adapters.doctor_commands",
     "safetykit.adapters.ros.commands",

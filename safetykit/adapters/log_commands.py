@@ -28,9 +28,10 @@ FINDINGS_SHOWN = 20
 
 def register(app: typer.Typer) -> None:
     """Add the group ``log``."""
-    group = typer.Typer(help="The black box: verify, show, replay, export.", no_args_is_help=True)
+    group = typer.Typer(help="The black box: verify, show, explain, replay, export.", no_args_is_help=True)
     group.command("verify")(verify)
     group.command("show")(show)
+    group.command("explain")(explain)
     group.command("replay")(replay)
     group.command("export")(export)
     app.add_typer(group, name="log")
@@ -87,11 +88,11 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, one row per line.")] = False,
 ) -> None:
     """List what happened: time, action, state, faults, asked against sent."""
-    from safetykit.core.vocabulary import Fault
+    from safetykit.core.vocabulary import RETIRED, Fault
     from safetykit.runtime.blackbox.listing import Filter, rows
 
     wanted_faults = frozenset(name.strip().upper() for name in faults.split(",") if name.strip())
-    unknown = sorted(wanted_faults - set(Fault.__members__))
+    unknown = sorted(wanted_faults - set(Fault.__members__) - RETIRED)
     if unknown:
         raise LogError(f"unknown fault {', '.join(unknown)}; known: {', '.join(Fault.__members__)}")
     wanted = Filter(_utc_ns(from_), _utc_ns(to), wanted_faults, channel, every_tick)
@@ -107,6 +108,30 @@ def show(
         _table(found, wanted)
         if seen > len(found):
             typer.echo(f"the last {len(found)} of {seen} rows; --limit 0 shows all")
+
+
+def explain(
+    path: LogPath = DEFAULT_LOG,
+    at: Annotated[str, typer.Option("--at", help="The decision in force at this UTC time.")] = "",
+    tick: Annotated[int | None, typer.Option(help="The decision of this tick, instead of a time.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="The policy's file, for its line numbers.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Why one decision was taken: which check, which numbers, which part of the policy, what was asked and sent.
+
+    Without a time: the latest decision that was not to pass.
+    """
+    from dataclasses import asdict
+
+    from safetykit.adapters.explanation import paragraphs
+    from safetykit.runtime.blackbox.explain import explain as decide
+
+    explanation = decide(_log(path), _utc_ns(at), tick, policy)
+    if as_json:
+        _print_json(asdict(explanation))
+        return
+    for line in paragraphs(explanation):
+        typer.echo(line)
 
 
 def replay(

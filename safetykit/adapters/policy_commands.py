@@ -1,8 +1,9 @@
-"""`safetykit policy check | show | diff | schema`. A bad policy: every problem in one message, exit code 2."""
+"""`safetykit policy check | show | diff | plot | schema`. A bad policy: every problem in one message, exit code 2."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,10 +21,11 @@ Source = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A preset's nam
 
 def register(app: typer.Typer) -> None:
     """Add the `policy` group."""
-    group = typer.Typer(help="Check, show and compare policies.", no_args_is_help=True)
+    group = typer.Typer(help="Check, show, draw and compare policies.", no_args_is_help=True)
     group.command("check")(check)
     group.command("show")(show)
     group.command("diff")(diff)
+    group.command("plot")(plot)
     group.command("schema")(schema)
     app.add_typer(group, name="policy")
 
@@ -98,6 +100,20 @@ def diff(before: Source, after: Source) -> None:
     counts = [f"{sum(one.verdict == word for one in found)} {word}" for word in _COLOURS]
     typer.echo(f"{len(found)} difference{'' if len(found) == 1 else 's'}: {', '.join(counts)}")
     raise typer.Exit(1)
+
+
+def plot(
+    source: Source,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="The picture; default NAME-zones.png.")] = None,
+) -> None:
+    """Draw the zones of a policy, and where the vehicle must begin to stop before them."""
+    from safetykit.policy import load_policy
+    from safetykit.policy.plot import write
+
+    policy = load_policy(source)
+    file = output if output is not None else Path(f"{policy.name}-zones.png")
+    write(policy, file)
+    typer.echo(str(file))
 
 
 def schema() -> None:

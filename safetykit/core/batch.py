@@ -19,17 +19,17 @@ def feed(timing: Timing, frame: Frame, now_ns: int, stamp_ns: int, commands: Lim
     for s in range(timing[SOURCE_COUNT]):
         frame.in_source_status[s] = STATUS_OK
         frame.in_source_stamp_ns[s] = now_ns
-    if frame.in_command_status == STATUS_OK and stamp_ns == frame.in_command_stamp_ns:
+    if frame.in_command_status[0] == STATUS_OK and stamp_ns == frame.in_command_stamp_ns[0]:
         return
     channels = timing[CHANNEL_COUNT]
     for c in range(channels):
-        frame.in_ask[c] = commands[row, c]
-    frame.in_command_status = STATUS_OK
-    frame.in_command_published += 1
-    frame.in_command_seq += 1
-    frame.in_command_stamp_ns = stamp_ns
-    frame.in_command_count = channels
-    frame.in_request_bits = -1
+        frame.in_ask[0, c] = commands[row, c]
+    frame.in_command_status[0] = STATUS_OK
+    frame.in_command_published[0] += 1
+    frame.in_command_seq[0] += 1
+    frame.in_command_stamp_ns[0] = stamp_ns
+    frame.in_command_count[0] = channels
+    frame.in_request_bits[0] = -1
 
 
 @jit_apart

@@ -1,9 +1,9 @@
 """The envelope of one channel: bounds, rates, slew, lateral limits, operator opposition, lead, jerk.
 
 `limit` moves from the value last sent towards `st_target` as far as every limit allows. Precedence, first to
-last: hard bounds, rates, slew window, bounds by table, lateral, opposed, lead, jerk. The first two always meet,
-because what was last sent is inside the hard bounds; later ones can only narrow (see interval.narrow). A degraded
-envelope moves the goal: it is entered as smoothly as any target.
+last: hard bounds, rates, slew window, what the checks leave (windows.py), bounds by table, lateral, opposed, lead,
+jerk. The first two always meet, because what was last sent is inside the hard bounds; later ones can only narrow (see
+interval.narrow). A degraded envelope moves the goal: it is entered as smoothly as any target.
 """
 
 from __future__ import annotations
@@ -54,12 +54,13 @@ from safetykit.core.layout import (
     Timing,
 )
 from safetykit.core.tables import look_up
-from safetykit.core.vocabulary import Fallback, Fault
+from safetykit.core.vocabulary import Fallback, Fault, State
 
 _BOUND, _RATE, _JERK, _SLEW = 1 << Fault.BOUND, 1 << Fault.RATE, 1 << Fault.JERK, 1 << Fault.SLEW
 _LEAD, _OPPOSED, _REJECTED = 1 << Fault.LEAD, 1 << Fault.OPPOSED, 1 << Fault.REJECTED
-DEGRADED, _INTERNAL = 1 << Fault.DEGRADED, 1 << Fault.INTERNAL
+DEGRADED, TRIAL, _INTERNAL = 1 << Fault.DEGRADED, 1 << Fault.BREAKER_TRIAL, 1 << Fault.INTERNAL
 _WAY_MAX = 1e15  # steps; beyond it the jerk limit does not matter, and whole numbers would get inexact
+_ENGAGED, _RECOVERY = int(State.ENGAGED), int(State.RECOVERY)
 _LAST, _MEASURED = int(Fallback.LAST), int(Fallback.MEASURED)
 
 
@@ -79,6 +80,10 @@ def limit(limits: Limits, timing: Timing, frame: Frame, c: int, dt_s: float, ask
         low, high = slew.window(limits, timing, frame, c)
         reasons |= _SLEW if outside(target, low, high, tolerance) else 0
         lo, hi = narrow(lo, hi, low, high)
+    if frame.st_window_why[c] and frame.st_state in (_ENGAGED, _RECOVERY):
+        low, high = frame.st_window_lo[c], frame.st_window_hi[c]
+        reasons |= frame.st_window_why[c] if outside(target, low, high, tolerance) else 0
+        lo, hi = narrow(lo, hi, low, high)
     low, high = _bounds(limits, timing, frame, row, row_i, flags)
     reasons |= _BOUND if outside(target, low, high, tolerance) else 0
     lo, hi = narrow(lo, hi, low, high)
@@ -93,9 +98,10 @@ def limit(limits: Limits, timing: Timing, frame: Frame, c: int, dt_s: float, ask
         a, b = _lead(limits, timing, frame, row, row_i, flags, last)
         reasons |= _LEAD if outside(target, a, b, tolerance) else 0
         lo, hi = narrow(lo, hi, a, b)
+    frame.st_reach_lo[c], frame.st_reach_hi[c] = lo, hi
     a, b = rest_bounds(limits, timing, frame, c, asked)
     goal = clip(target, a, b)
-    reasons |= DEGRADED if clip(target, low, high) != goal else 0
+    reasons |= lessened(limits, frame, row) if clip(target, low, high) != goal else 0
     sent = clip(goal, lo, hi)
     if flags & HAS_JERK:
         jerk = _value(limits, timing, frame, row, row_i, JERK)
@@ -113,13 +119,29 @@ def limit(limits: Limits, timing: Timing, frame: Frame, c: int, dt_s: float, ask
 
 @jit
 def rest_bounds(limits: Limits, timing: Timing, frame: Frame, c: int, asked: bool) -> tuple[float, float]:
-    """Where the channel may come to rest now: its bounds, for an ask shrunk towards neutral while degraded."""
+    """Where the channel may come to rest now: its bounds, for an ask shrunk towards neutral by `share_left`."""
     row, row_i = L_CHANNEL + c * CH_COLS, T_CHANNEL + c * CHI_COLS
     lo, hi = _bounds(limits, timing, frame, row, row_i, timing[row_i + FLAGS])
-    if not (asked and frame.st_degraded):
+    scale, rest = share_left(limits, frame, row), limits[row + NEUTRAL]
+    if not asked or scale >= 1.0:
         return lo, hi
-    scale, rest = limits[row + DEGRADED_SCALE], limits[row + NEUTRAL]
     return rest + (lo - rest) * scale, rest + (hi - rest) * scale
+
+
+@jit
+def share_left(limits: Limits, frame: Frame, row: int) -> float:
+    """Share of a channel's bounds while degraded, and while a breaker is half-open: the smaller one, 1 = all."""
+    left = limits[row + DEGRADED_SCALE] if frame.st_degraded else 1.0
+    if frame.st_breaker_trial:
+        left = min(left, frame.st_trial_share) if frame.st_trial_share >= 0.0 else 0.0
+    return left
+
+
+@jit
+def lessened(limits: Limits, frame: Frame, row: int) -> int:
+    """The reason for a share below 1."""
+    trial = frame.st_breaker_trial and not frame.st_trial_share > share_left(limits, frame, row)
+    return TRIAL if trial else DEGRADED
 
 
 @jit

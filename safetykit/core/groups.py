@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from safetykit.core.envelope import DEGRADED, rest_bounds
+from safetykit.core.envelope import lessened, rest_bounds, share_left
 from safetykit.core.interval import outside
 from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
@@ -45,14 +45,17 @@ def shorten(limits: Limits, timing: Timing, frame: Frame, g: int, asked: bool) -
         c = timing[row + GROUP_CHANNEL + k]
         lo, hi = rest_bounds(limits, timing, frame, c, asked)
         target = frame.st_target[c]
-        if outside(target, lo, hi, limits[L_CHANNEL + c * CH_COLS + TOLERANCE]):
-            reasons |= DEGRADED if frame.st_degraded else _BOUND
+        channel = L_CHANNEL + c * CH_COLS
+        if outside(target, lo, hi, limits[channel + TOLERANCE]):
+            low, high = rest_bounds(limits, timing, frame, c, False)
+            reasons |= _BOUND if outside(target, low, high, limits[channel + TOLERANCE]) else 0
+            reasons |= lessened(limits, frame, channel) if share_left(limits, frame, channel) < 1.0 else 0
         if target > hi > 0.0:
             scale = min(scale, hi / target)
         elif target < lo < 0.0:
             scale = min(scale, lo / target)
     length = _length(timing, frame.st_target, row, n)
-    longest = _norm(limits, timing, frame, g)
+    longest = norm(limits, timing, frame, g)
     if length > longest * _SLACK:
         reasons |= _NORM
         scale = min(scale, longest / length)
@@ -94,7 +97,7 @@ def straighten(limits: Limits, timing: Timing, frame: Frame, g: int, dt_s: float
 def enforce(limits: Limits, timing: Timing, frame: Frame, g: int) -> None:
     """Last word of the norm: a move that left the ball (a jerk limit or a forced move) ends at its surface."""
     row, n = T_GROUP + g * GROUP_COLS_I, timing[T_GROUP + g * GROUP_COLS_I + GROUP_N]
-    longest = _norm(limits, timing, frame, g)
+    longest = norm(limits, timing, frame, g)
     before, after = _length(timing, frame.st_sent, row, n), _length(timing, frame.out_sent, row, n)
     if after <= longest * _SLACK or before > longest:
         return
@@ -118,7 +121,7 @@ def _pull_back(timing: Timing, frame: Frame, row: int, n: int, share: float) -> 
 
 
 @jit_apart
-def _norm(limits: Limits, timing: Timing, frame: Frame, g: int) -> float:
+def norm(limits: Limits, timing: Timing, frame: Frame, g: int) -> float:
     """The longest vector allowed now."""
     table = timing[T_GROUP + g * GROUP_COLS_I + GROUP_TABLE]
     if table < 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from safetykit.core.columns.commands import MANUAL_LATE_NS, MANUAL_ROW, MANUAL_STALE_NS, MANUAL_TAKE, VOTE_COUNT
 from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
     ALL_CHANNELS,
@@ -33,8 +34,10 @@ from safetykit.core.layout import (
     STATUS_NEVER,
     STATUS_OK,
     T_INPUT,
+    T_MANUAL,
     T_SAMPLE,
     T_SOURCE,
+    T_VOTE,
     Frame,
     Limits,
     Timing,
@@ -53,27 +56,38 @@ _COUNT_MAX = 2**62  # counters stop here: an int64 wraps silently in compiled co
 
 
 @jit
-def check_command(timing: Timing, frame: Frame) -> int:
-    """Faults of the command; a good new publication is copied to st_ask."""
+def check_commands(timing: Timing, frame: Frame) -> None:
+    """Judges every sender of commands into st_vote_faults; good new publications are copied to st_offer."""
+    for r in range(timing[T_VOTE + VOTE_COUNT]):
+        late_ns, stale_ns = timing[COMMAND_LATE_NS], timing[COMMAND_STALE_NS]
+        frame.st_vote_faults[r] = _check_command(timing, frame, r, late_ns, stale_ns)
+    if timing[T_MANUAL + MANUAL_TAKE] >= 0:
+        late_ns, stale_ns = timing[T_MANUAL + MANUAL_LATE_NS], timing[T_MANUAL + MANUAL_STALE_NS]
+        frame.st_vote_faults[MANUAL_ROW] = _check_command(timing, frame, MANUAL_ROW, late_ns, stale_ns)
+
+
+@jit_apart
+def _check_command(timing: Timing, frame: Frame, r: int, late_ns: int, stale_ns: int) -> int:
+    """Faults of the commands of sender `r`."""
     faults = 0
-    status = frame.in_command_status
+    status = frame.in_command_status[r]
     if status == STATUS_OK:
-        if frame.in_command_published != frame.st_command_published:
-            frame.st_command_published = frame.in_command_published
-            frame.st_command_faults = _judge(timing, frame)
-            if frame.st_command_faults & _ORDER == 0:  # refused for its content only: its number was the next one
-                frame.st_command_seq = frame.in_command_seq
-            if frame.st_command_faults & ~_LOST == 0:
-                _accept(timing, frame)
-        faults |= frame.st_command_faults
+        if frame.in_command_published[r] != frame.st_command_published[r]:
+            frame.st_command_published[r] = frame.in_command_published[r]
+            frame.st_command_faults[r] = _judge(timing, frame, r, stale_ns)
+            if frame.st_command_faults[r] & _ORDER == 0:  # refused for its content only: its number was the next one
+                frame.st_command_seq[r] = frame.in_command_seq[r]
+            if frame.st_command_faults[r] & ~_LOST == 0:
+                _accept(timing, frame, r)
+        faults |= frame.st_command_faults[r]
     elif status != STATUS_NEVER:
         faults |= _TORN
-    if frame.st_command_seen == 0:
+    if frame.st_command_seen[r] == 0:
         return faults | _MISSING
-    age_ns = frame.in_now_ns - frame.st_command_stamp_ns
-    if age_ns > timing[COMMAND_STALE_NS]:
+    age_ns = frame.in_now_ns - frame.st_command_stamp_ns[r]
+    if age_ns > stale_ns:
         faults |= _STALE
-    elif age_ns > timing[COMMAND_LATE_NS]:
+    elif age_ns > late_ns:
         faults |= _LATE
     elif age_ns < -timing[COMMAND_FUTURE_NS]:
         faults |= _FUTURE
@@ -81,34 +95,35 @@ def check_command(timing: Timing, frame: Frame) -> int:
 
 
 @jit
-def _judge(timing: Timing, frame: Frame) -> int:
+def _judge(timing: Timing, frame: Frame, r: int, stale_ns: int) -> int:
     """Fault bits of a new publication. Only COMMAND_LOST lets it be used."""
     faults = 0
     channels = timing[CHANNEL_COUNT]
-    if frame.in_command_count != channels:
+    if frame.in_command_count[r] != channels:
         faults |= _SIZE
     for c in range(channels):
-        if not math.isfinite(frame.in_ask[c]):
+        if not math.isfinite(frame.in_ask[r, c]):
             faults |= _NONFINITE
-    age_ns = frame.in_now_ns - frame.in_command_stamp_ns
-    if age_ns > timing[COMMAND_STALE_NS]:
+    age_ns = frame.in_now_ns - frame.in_command_stamp_ns[r]
+    if age_ns > stale_ns:
         faults |= _STALE
     if age_ns < -timing[COMMAND_FUTURE_NS]:
         faults |= _FUTURE
-    if frame.st_command_seen == 0:
+    if frame.st_command_seen[r] == 0:
         return faults
-    if frame.in_command_stamp_ns == frame.st_command_stamp_ns:
+    if frame.in_command_stamp_ns[r] == frame.st_command_stamp_ns[r]:
         faults |= _REPEATED
-    elif frame.in_command_stamp_ns < frame.st_command_stamp_ns:
+    elif frame.in_command_stamp_ns[r] < frame.st_command_stamp_ns[r]:
         faults |= _REORDERED
-    return faults | _judge_sequence(timing, frame)
+    return faults | _judge_sequence(timing, frame, r)
 
 
 @jit
-def _judge_sequence(timing: Timing, frame: Frame) -> int:
-    """Repeated, reordered, lost. A sender may start a new count only while the guard is not engaged."""
-    ahead = frame.in_command_seq - frame.st_command_seq
-    if frame.st_state != _ENGAGED and ahead != 0:
+def _judge_sequence(timing: Timing, frame: Frame, r: int) -> int:
+    """Repeated, reordered, lost. A sender may start a new count only while it does not drive."""
+    ahead = frame.in_command_seq[r] - frame.st_command_seq[r]
+    drives = frame.st_manual == 1 if r == MANUAL_ROW else frame.st_state == _ENGAGED
+    if not drives and ahead != 0:
         return 0
     if ahead == 0:
         return _REPEATED
@@ -120,13 +135,13 @@ def _judge_sequence(timing: Timing, frame: Frame) -> int:
 
 
 @jit
-def _accept(timing: Timing, frame: Frame) -> None:
-    """The new publication becomes the command."""
+def _accept(timing: Timing, frame: Frame, r: int) -> None:
+    """The new publication becomes the sender's command."""
     for c in range(timing[CHANNEL_COUNT]):
-        frame.st_ask[c] = frame.in_ask[c]
-    frame.st_request_ask = frame.in_request_bits & timing[ALL_CHANNELS]
-    frame.st_command_stamp_ns = frame.in_command_stamp_ns
-    frame.st_command_seen = 1
+        frame.st_offer[r, c] = frame.in_ask[r, c]
+    frame.st_request_offer[r] = frame.in_request_bits[r] & timing[ALL_CHANNELS]
+    frame.st_command_stamp_ns[r] = frame.in_command_stamp_ns[r]
+    frame.st_command_seen[r] = 1
 
 
 @jit
@@ -152,7 +167,7 @@ def check_sources(limits: Limits, timing: Timing, frame: Frame) -> int:
             valid |= 1 << i
         elif needed >> source & 1:
             faults |= _INPUT_INVALID
-    frame.st_valid = valid
+    frame.st_valid, frame.st_fresh = valid, fresh
     _sample(timing, frame)
     return faults
 

@@ -13,11 +13,13 @@ import math
 from safetykit.core.interval import narrow, outside
 from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
+    CH_COLS,
     CHI_COLS,
     GEOMETRY,
     INPUT_COLS,
     INPUT_HI,
     INPUT_LO,
+    L_CHANNEL,
     L_INPUT,
     LATERAL_ACCEL,
     LATERAL_JERK,
@@ -48,7 +50,7 @@ def limit(
     `row` is the channel's offset in `limits`.
     """
     v = max(_speed(limits, timing, frame), limits[row + SPEED_MIN])
-    model = limits[row + WHEELBASE] * (1.0 + limits[row + UNDERSTEER] * v * v)
+    model = _model(limits, timing, frame, row)
     curved = timing[T_CHANNEL + c * CHI_COLS + GEOMETRY] == _CURVATURE
     k_max = limits[row + LATERAL_ACCEL] / (v * v)
     edge = _value(k_max, limits[row + RATIO], model, curved)
@@ -89,3 +91,28 @@ def _curvature(value: float, ratio: float, model: float, curved: bool) -> float:
     if curved:
         return value
     return math.tan(min(max(value / ratio, -_ANGLE_MAX), _ANGLE_MAX)) / model
+
+
+@jit
+def _model(limits: Limits, timing: Timing, frame: Frame, row: int) -> float:
+    """tan(angle) for each 1/m of curvature, at the speed of now."""
+    v = max(_speed(limits, timing, frame), limits[row + SPEED_MIN])
+    return limits[row + WHEELBASE] * (1.0 + limits[row + UNDERSTEER] * v * v)
+
+
+@jit_apart
+def to_curvature(limits: Limits, timing: Timing, frame: Frame, c: int, value: float) -> float:
+    """Path curvature in 1/m that a value of steering channel `c` gives now."""
+    row = L_CHANNEL + c * CH_COLS
+    if timing[T_CHANNEL + c * CHI_COLS + GEOMETRY] == _CURVATURE:
+        return value
+    return _curvature(value, limits[row + RATIO], _model(limits, timing, frame, row), False)
+
+
+@jit_apart
+def from_curvature(limits: Limits, timing: Timing, frame: Frame, c: int, curvature: float) -> float:
+    """Value of steering channel `c` that gives a path curvature in 1/m now."""
+    row = L_CHANNEL + c * CH_COLS
+    if timing[T_CHANNEL + c * CHI_COLS + GEOMETRY] == _CURVATURE:
+        return curvature
+    return _value(curvature, limits[row + RATIO], _model(limits, timing, frame, row), False)

@@ -15,17 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from safetykit.core import bounds as b
+from safetykit.core.columns import breakers, commands, motion, objects, rules, watch
 from safetykit.core.vocabulary import Action
 
 Limits: TypeAlias = npt.NDArray[np.float64]
 Timing: TypeAlias = npt.NDArray[np.int64]
 Frame: TypeAlias = Any  # np.void in compiled code, np.record interpreted: fields as attributes
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 UNLIMITED = 1e300  # finite on purpose: UNLIMITED * 0 is 0, inf * 0 is NaN
 
 # --------------------------------------------------------------------------- frame
 _CH = (b.CHANNELS_MAX,)
+_CHECKS = (motion, objects, commands, rules, watch, breakers)
 
 FRAME = np.dtype(
     [
@@ -37,18 +39,12 @@ FRAME = np.dtype(
         ("in_device", "i8"),  # what the emergency stop device says, see heartbeat.device_word; for the record only
         ("in_reset_seq", "i8"),  # a change is a reset request ...
         ("in_reset_event", "i8"),  # ... for this stop event
-        ("in_command_status", "i8"),  # NEVER, OK or TORN
-        ("in_command_published", "i8"),  # the mailbox's own count of publications
-        ("in_command_stamp_ns", "i8"),
-        ("in_command_seq", "i8"),  # the sender's sequence number
-        ("in_command_count", "i8"),  # number of values sent
-        ("in_request_bits", "i8"),  # actuation request bit of each channel
         ("in_function_seq", "i8"),  # a change is a new function request ...
         ("in_function", "i8"),  # ... for this entry of the allow-list, 1-based; anything else is unknown
-        ("in_ask", "f8", _CH),
         ("in_source_status", "i8", (b.SOURCES_MAX,)),
         ("in_source_stamp_ns", "i8", (b.SOURCES_MAX,)),
         ("in_value", "f8", (b.INPUTS_MAX,)),
+        *(field for check in _CHECKS for field in check.IN),
         # state: written by the core only
         ("st_started", "i8"),
         ("st_now_ns", "i8"),
@@ -58,26 +54,19 @@ FRAME = np.dtype(
         ("st_reset_seq", "i8"),
         ("st_phase", "i8"),
         ("st_phase_since_ns", "i8"),
-        ("st_command_published", "i8"),
-        ("st_command_seq", "i8"),
-        ("st_command_stamp_ns", "i8"),
-        ("st_command_seen", "i8"),
-        ("st_command_faults", "i8"),  # verdict on the latest publication, kept until the next one
         ("st_function_seq", "i8"),
         ("st_valid", "i8"),  # one bit per input
         ("st_conditions", "i8"),  # one bit per condition
         ("st_low", "i8"),  # conditions last seen validly false: only these can have a rising edge
         ("st_edges", "i8"),  # conditions that became true in this tick
-        ("st_zones", "i8"),  # one bit per zone: inside
         ("st_inhibit", "i8"),  # channels whose permission an operator input withdrew, kept until engaged again
         ("st_degraded", "i8"),
-        ("st_breaker", "i8"),  # tripped breakers
         ("st_condition_since_ns", "i8", (b.CONDITIONS_MAX,)),
-        ("st_ask", "f8", _CH),  # last accepted command
+        ("st_ask", "f8", _CH),  # the command that counts: see vote.py
         ("st_target", "f8", _CH),  # what the limiter steers to in this tick
         ("st_sent", "f8", _CH),  # last sent: the only history that counts
         ("st_rate", "f8", _CH),  # last sent rate, per second
-        ("st_request_ask", "i8"),  # request bits of the last accepted command
+        ("st_request_ask", "i8"),  # its request bits
         ("st_request_sent", "i8"),  # request bits last sent
         ("st_request_since_ns", "i8", _CH),  # when the sent request bit last changed
         ("st_follow_since_ns", "i8", _CH),  # since when the response does not follow; 0 = it does
@@ -87,8 +76,13 @@ FRAME = np.dtype(
         ("st_sample", "f8", (b.SAMPLE_SLOTS_MAX, b.SAMPLES_MAX)),
         ("st_sample_count", "i8", (b.SAMPLE_SLOTS_MAX,)),
         ("st_sample_stamp_ns", "i8", (b.SAMPLE_SLOTS_MAX,)),
-        ("st_violation_ns", "i8", (b.BREAKERS_MAX, b.BREAKER_COUNT_MAX)),
-        ("st_violation_count", "i8", (b.BREAKERS_MAX,)),
+        # what the checks allow each channel in this tick, besides its own envelope: see windows.py
+        ("st_window_lo", "f8", _CH),
+        ("st_window_hi", "f8", _CH),
+        ("st_window_why", "i8", _CH),
+        ("st_reach_lo", "f8", _CH),  # what all limits but jerk leave: see envelope.py
+        ("st_reach_hi", "f8", _CH),
+        *(field for check in _CHECKS for field in check.STATE),
         # out: written by the core, read by the loop
         ("out_seq", "i8"),
         ("out_progress", "i8"),  # proof that every stage of this tick ran in order
@@ -100,6 +94,7 @@ FRAME = np.dtype(
         ("out_function_refused", "i8"),  # 1 = the request of this tick was refused
         ("out_sent", "f8", _CH),
         ("out_reason", "i8", _CH),  # fault bits per channel
+        *(field for check in _CHECKS for field in check.OUT),
     ],
     align=True,
 )
@@ -145,9 +140,6 @@ GROUP_COLS = 2
 COND_LO, COND_HI = 0, 1
 COND_COLS = 2
 
-ZONE_FLOOR, ZONE_CEILING, ZONE_XY = 0, 1, 2
-ZONE_COLS = 2 + 2 * b.ZONE_VERTICES_MAX
-
 _LIMITS = _offsets(
     0,
     ("CHANNEL", b.CHANNELS_MAX * CH_COLS),
@@ -155,11 +147,17 @@ _LIMITS = _offsets(
     ("INPUT", b.INPUTS_MAX * INPUT_COLS),
     ("GROUP", b.GROUPS_MAX * GROUP_COLS),
     ("COND", b.CONDITIONS_MAX * COND_COLS),
-    ("ZONE", b.ZONES_MAX * ZONE_COLS),
     ("PHASE", b.PHASES_MAX * b.CHANNELS_MAX),  # set-point per phase and channel
+    *(block for check in _CHECKS for block in check.LIMITS),
 )
 L_CHANNEL, L_TABLE, L_INPUT = _LIMITS["CHANNEL"], _LIMITS["TABLE"], _LIMITS["INPUT"]
 L_GROUP, L_COND, L_ZONE, L_PHASE = _LIMITS["GROUP"], _LIMITS["COND"], _LIMITS["ZONE"], _LIMITS["PHASE"]
+L_MOTION = _LIMITS["MOTION"]
+L_VOTE_TOLERANCE, L_SHADOW_TOLERANCE = _LIMITS["VOTE_TOLERANCE"], _LIMITS["SHADOW_TOLERANCE"]
+L_FOLLOW, L_OUTLIER, L_SWING = _LIMITS["FOLLOW"], _LIMITS["OUTLIER"], _LIMITS["SWING"]
+L_AGREE, L_INTEGRITY = _LIMITS["AGREE"], _LIMITS["INTEGRITY"]
+L_OBJECTS, L_RSS, L_COLLISION = _LIMITS["OBJECTS"], _LIMITS["RSS"], _LIMITS["COLLISION"]
+L_RULE_LEAF = _LIMITS["RULE_LEAF"]
 LIMITS_SIZE = _LIMITS["END"]
 
 # --------------------------------------------------------------------------- timing (int64): columns
@@ -202,8 +200,6 @@ GROUP_COLS_I = GROUP_TABLE + 1
 COND_KIND, COND_OPERAND, COND_WITHIN_NS, COND_COLS_I = 0, 1, 2, 3
 OVERRIDE_KEEP, OVERRIDE_CHANNELS, OVERRIDE_LATCHED, OVERRIDE_COLS = 0, 1, 2, 3  # keep: condition that must hold
 FUNCTION_MASK, FUNCTION_NEVER, FUNCTION_COLS = 0, 1, 2  # mask of conditions; 1 = never
-ZONE_N, ZONE_KEEP_IN, ZONE_ENFORCED, ZONE_COLS_I = 0, 1, 2, 3  # corners; 1 = keep-in; 0 = condition only
-BREAKER_MASK, BREAKER_K, BREAKER_WINDOW_NS, BREAKER_COLS = 0, 1, 2, 3
 PHASE_NS, PHASE_CONDITION, PHASE_HOLD, PHASE_COLS = 0, 1, 2, 3  # longest time; end condition; mask: keep last sent
 SAMPLE_INPUT, SAMPLE_DEPTH, SAMPLE_COLS = 0, 1, 2
 
@@ -219,15 +215,22 @@ _TIMING = _offsets(
     ("COND", b.CONDITIONS_MAX * COND_COLS_I),
     ("OVERRIDE", b.OVERRIDES_MAX * OVERRIDE_COLS),
     ("FUNCTION", b.FUNCTIONS_MAX * FUNCTION_COLS),
-    ("ZONE", b.ZONES_MAX * ZONE_COLS_I),
-    ("BREAKER", b.BREAKERS_MAX * BREAKER_COLS),
     ("PHASE", b.PHASES_MAX * PHASE_COLS),
     ("SAMPLE", b.SAMPLE_SLOTS_MAX * SAMPLE_COLS),
+    *(block for check in _CHECKS for block in check.TIMING),
 )
 T_ACTION, T_CHANNEL, T_TABLE, T_INPUT = _TIMING["ACTION"], _TIMING["CHANNEL"], _TIMING["TABLE"], _TIMING["INPUT"]
 T_SOURCE, T_GROUP, T_COND, T_OVERRIDE = _TIMING["SOURCE"], _TIMING["GROUP"], _TIMING["COND"], _TIMING["OVERRIDE"]
 T_FUNCTION, T_ZONE, T_BREAKER = _TIMING["FUNCTION"], _TIMING["ZONE"], _TIMING["BREAKER"]
+T_REACTIONS, T_REACTION, L_BREAKER = _TIMING["REACTIONS"], _TIMING["REACTION"], _LIMITS["BREAKER"]
 T_PHASE, T_SAMPLE = _TIMING["PHASE"], _TIMING["SAMPLE"]
+T_MOTION, T_ZONES = _TIMING["MOTION"], _TIMING["ZONES"]
+T_VOTE, T_MANUAL, T_SHADOW = _TIMING["VOTE"], _TIMING["MANUAL"], _TIMING["SHADOW"]
+T_WATCH, T_OUTLIER, T_SWING, T_AGREE = _TIMING["WATCH"], _TIMING["OUTLIER"], _TIMING["SWING"], _TIMING["AGREE"]
+T_INTEGRITY, T_STUCK = _TIMING["INTEGRITY"], _TIMING["STUCK"]
+T_OBJECTS, T_RSS, T_COLLISION = _TIMING["OBJECTS"], _TIMING["RSS"], _TIMING["COLLISION"]
+T_RULES, T_RULE, T_RULE_NODE = _TIMING["RULE_HEAD"], _TIMING["RULE"], _TIMING["RULE_NODE"]
+T_RULE_LEAF = _TIMING["RULE_LEAF"]
 TIMING_SIZE = _TIMING["END"]
 
 # Channel flags

@@ -37,16 +37,16 @@ def overridden(timing: Timing, frame: Frame) -> tuple[int, bool]:
         channels |= mask
         if timing[row + OVERRIDE_LATCHED]:
             frame.st_inhibit |= mask
-        if mask == timing[ALL_CHANNELS] and _witnessed(timing, frame, keep):
+        if mask == timing[ALL_CHANNELS] and witnessed(timing, frame, keep):
             withdrawn = True
     engage = timing[ENGAGE_CONDITION]
-    if timing[HOLD_TO_RUN] and frame.st_conditions >> engage & 1 == 0 and _witnessed(timing, frame, engage):
+    if timing[HOLD_TO_RUN] and frame.st_conditions >> engage & 1 == 0 and witnessed(timing, frame, engage):
         withdrawn = True
     return channels, withdrawn
 
 
 @jit
-def _witnessed(timing: Timing, frame: Frame, condition: int) -> bool:
+def witnessed(timing: Timing, frame: Frame, condition: int) -> bool:
     """True if the condition's input is valid, so that its being false is a fact and not a gap."""
     return frame.st_valid >> timing[T_COND + condition * COND_COLS_I + COND_OPERAND] & 1 == 1
 

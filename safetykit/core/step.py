@@ -8,18 +8,33 @@ Each leaves its token in the frame's progress, which the emergency-stop microcon
 from __future__ import annotations
 
 from safetykit.core import (
+    arbitration,
+    barrier,
     breaker,
     cadence,
+    collision,
     conditions,
     crosscheck,
     envelope,
     functions,
     inputs,
+    manual,
+    measurements,
+    objects,
+    oscillation,
+    outliers,
     output,
     permission,
+    planes,
     recovery,
+    rss,
+    rules,
+    shadow,
     slew,
     stop,
+    vote,
+    walls,
+    windows,
     zones,
 )
 from safetykit.core.jit import jit, jit_apart
@@ -47,7 +62,8 @@ _CLOCK, _OVERRIDDEN, _NOT_PERMITTED = 1 << Fault.CLOCK, 1 << Fault.OVERRIDDEN, 1
 _ENGAGE_REFUSED = 1 << Fault.ENGAGE_REFUSED
 _INTERNAL, _KNOWN = 1 << Fault.INTERNAL, (1 << len(Fault)) - 1
 _NO_USE = (1 << Fault.COMMAND_MISSING) | (1 << Fault.COMMAND_LATE) | (1 << Fault.COMMAND_STALE)
-_HOLD, _DEGRADE, _RECOVER = int(Action.HOLD), int(Action.DEGRADE), int(Action.RECOVER)
+_NO_USE |= 1 << Fault.MANUAL_LOST
+_CLAMP, _HOLD, _RECOVER = int(Action.CLAMP), int(Action.HOLD), int(Action.RECOVER)
 _STANDBY, _ENGAGED = int(State.STANDBY), int(State.ENGAGED)
 _RECOVERY, _EMERGENCY = int(State.RECOVERY), int(State.EMERGENCY_STOP)
 _COMMAND, _SOURCES, _ZONES = int(Stage.COMMAND), int(Stage.SOURCES), int(Stage.ZONES)
@@ -74,40 +90,45 @@ def step(limits: Limits, timing: Timing, frame: Frame) -> None:
     `limits` float64 (LIMITS_SIZE,) and `timing` int64 (TIMING_SIZE,) come from a compiled policy and are read-only.
     """
     dt_s, faults = _begin(limits, timing, frame)
-    faults |= inputs.check_command(timing, frame)
+    inputs.check_commands(timing, frame)
     passed(frame, _COMMAND)
-    faults |= inputs.check_sources(limits, timing, frame)
+    faults |= inputs.check_sources(limits, timing, frame) | objects.check(limits, timing, frame)
     passed(frame, _SOURCES)
     faults |= zones.check(limits, timing, frame)
     passed(frame, _ZONES)
     conditions.evaluate(limits, timing, frame)
     passed(frame, _CONDITIONS)
     taken, withdrawn = permission.overridden(timing, frame)
+    asked = permission.engage_edge(timing, frame) or manual.engages(timing, frame)
+    withdrawn = manual.take(timing, frame) or withdrawn
     passed(frame, _PERMISSION)
     faults |= functions.decide(timing, frame)
     passed(frame, _FUNCTIONS)
     engaged = frame.st_state == _ENGAGED
-    faults |= crosscheck.follows(limits, timing, frame, engaged)
+    faults |= vote.choose(limits, timing, frame)
+    why, action = _crosscheck(limits, timing, frame, engaged, dt_s)
+    faults |= manual.relevant(frame, why)
     passed(frame, _CROSSCHECK)
     if engaged:
         faults |= _limit_ask(limits, timing, frame, dt_s, taken)
-        faults |= breaker.count(timing, frame, faults)
     else:
         cadence.release(frame)
-        faults |= breaker.open_faults(frame)
     passed(frame, _ENVELOPE)
     reset, why = stop.reset_asked(timing, frame)
-    action = stop.worst_action(timing, faults)
+    ruling = manual.ruling(timing, frame, faults)
+    own = max(action, _CLAMP) if ruling != faults else action
+    faults |= arbitration.decide(timing, frame, ruling, asked) | _weigh(limits, timing, frame, ruling, own, engaged)
+    action = stop.worst(frame.st_wanted)
     if reset:
-        reset, why, action = _reset(timing, frame, faults, action)
+        reset, why, action = _reset(timing, frame, ruling, own, action)
     faults |= why
-    state = _next_state(timing, frame, action, taken, withdrawn, reset)
+    state = _next_state(timing, frame, action, taken, withdrawn, reset, asked)
     passed(frame, _STATE)
     frame.out_action = _switch(limits, timing, frame, dt_s, action, state, taken if engaged else -1)
     passed(frame, _SWITCH)
     if state <= _STANDBY and faults & _NO_USE == 0:
         faults |= _NOT_PERMITTED
-    if not engaged and state != _ENGAGED and permission.engage_edge(timing, frame):
+    if not engaged and state != _ENGAGED and asked:
         faults |= _ENGAGE_REFUSED
     frame.out_faults = faults | output.commit(limits, timing, frame, dt_s)
     frame.out_power = output.power(timing, frame, state)
@@ -119,6 +140,8 @@ def step(limits: Limits, timing: Timing, frame: Frame) -> None:
 def _begin(limits: Limits, timing: Timing, frame: Frame) -> tuple[float, int]:
     """(dt in s, faults): time since the last tick, capped; what was last sent is sound."""
     begin(frame)
+    windows.clear(timing, frame)
+    walls.clear(frame)
     dt_ns, faults = frame.in_now_ns - frame.st_now_ns, 0
     if frame.st_started == 0:
         frame.st_started = 1
@@ -126,7 +149,8 @@ def _begin(limits: Limits, timing: Timing, frame: Frame) -> tuple[float, int]:
         dt_ns = timing[PERIOD_NS]
     elif dt_ns < 0 or dt_ns > timing[DT_MAX_NS]:
         faults |= _CLOCK if dt_ns < 0 else 0
-        dt_ns = min(max(dt_ns, 0), timing[DT_MAX_NS])
+        dt_ns = max(dt_ns, 0)
+    frame.st_elapsed_ns, dt_ns = dt_ns, min(dt_ns, timing[DT_MAX_NS])
     frame.st_now_ns = frame.in_now_ns
     frame.out_seq += 1
     faults |= frame.in_faults & _KNOWN
@@ -134,7 +158,22 @@ def _begin(limits: Limits, timing: Timing, frame: Frame) -> tuple[float, int]:
         faults |= _INTERNAL
     for c in range(timing[CHANNEL_COUNT]):
         faults |= envelope.sound(limits, frame, c)
+    planes.remember(limits, timing, frame, frame.st_elapsed_ns * _NS)
     return dt_ns * _NS, faults
+
+
+@jit_apart
+def _crosscheck(limits: Limits, timing: Timing, frame: Frame, engaged: bool, dt_s: float) -> tuple[int, int]:
+    """(faults, action) of everything that doubts: measurements, the ask, other road users, rules."""
+    faults = outliers.confirm(limits, timing, frame)
+    faults |= oscillation.check(limits, timing, frame, engaged, dt_s)
+    faults |= shadow.check(limits, timing, frame, engaged)
+    faults |= crosscheck.follows(limits, timing, frame, engaged, dt_s)
+    faults |= measurements.check(limits, timing, frame)
+    faults |= rss.check(limits, timing, frame)
+    faults |= collision.check(limits, timing, frame)
+    why, action = rules.check(limits, timing, frame)
+    return faults | why, action
 
 
 @jit
@@ -151,6 +190,8 @@ def _limit_ask(limits: Limits, timing: Timing, frame: Frame, dt_s: float, taken:
     if timing[CADENCE_USED]:
         broken = cadence.check(limits, timing, frame)
     faults |= output.limit_all(limits, timing, frame, dt_s, asked & ~broken)
+    faults |= barrier.protect(limits, timing, frame, dt_s)
+    outliers.blame(timing, frame, asked & ~broken)
     if taken | broken:
         for c in range(timing[CHANNEL_COUNT]):
             if taken >> c & 1:
@@ -162,21 +203,38 @@ def _limit_ask(limits: Limits, timing: Timing, frame: Frame, dt_s: float, taken:
 
 
 @jit
-def _reset(timing: Timing, frame: Frame, faults: int, action: int) -> tuple[bool, int, int]:
-    """(granted, why not, action) of a reset: refused while anything but an open breaker still asks for a stop.
+def _weigh(limits: Limits, timing: Timing, frame: Frame, faults: int, own: int, engaged: bool) -> int:
+    """Leaves every action that something asks for in st_wanted; returns the faults of breakers.
 
-    Granted, it closes the breakers and ends the degraded envelope, and the action is judged anew.
+    `own` is the action that rules ask for themselves.
     """
-    without = stop.worst_action(timing, faults & ~breaker.open_faults(frame))
+    wanted = 1 << own | arbitration.wanted(timing, frame, faults, frame.st_reaction_held)
+    opened = breaker.judge(limits, timing, frame, faults, stop.worst(wanted), engaged)
+    frame.st_wanted = wanted | breaker.wanted(timing, frame)
+    arbitration.degrade(timing, frame, faults, own, engaged)
+    return opened
+
+
+@jit
+def _reset(timing: Timing, frame: Frame, faults: int, own: int, action: int) -> tuple[bool, int, int]:
+    """(granted, why not, action) of a reset: refused while a stop is asked for by anything that it does not end.
+
+    Granted, it closes the breakers and ends the degraded envelope and what outlasts its fault until a reset; the
+    action is judged anew.
+    """
+    pressing = 1 << own | arbitration.wanted(timing, frame, faults, arbitration.lasting(timing, frame))
+    without = stop.worst(pressing)
     if without > _RECOVER:
         return False, stop.RESET_REFUSED, action
     breaker.close(timing, frame)
-    frame.st_degraded = 0
+    arbitration.release(timing, frame)
     return True, 0, without
 
 
 @jit
-def _next_state(timing: Timing, frame: Frame, action: int, taken: int, withdrawn: bool, reset: bool) -> int:
+def _next_state(
+    timing: Timing, frame: Frame, action: int, taken: int, withdrawn: bool, reset: bool, asked: bool
+) -> int:
     """Condition bits of this tick, and the state they lead to."""
     bits = stop.action_bits(action)
     if frame.in_selftest_ok == 1:
@@ -187,7 +245,7 @@ def _next_state(timing: Timing, frame: Frame, action: int, taken: int, withdrawn
         bits |= stop.RESET
     before = frame.st_state
     live = taken & ~frame.st_inhibit
-    if permission.engage_edge(timing, frame) and action < _HOLD and live == 0 and before != _ENGAGED:
+    if asked and action < _HOLD and live == 0 and before != _ENGAGED:
         bits |= stop.ENGAGE
     if before == _RECOVERY and recovery.finished(timing, frame):
         bits |= stop.RECOVERED
@@ -204,15 +262,16 @@ def _switch(limits: Limits, timing: Timing, frame: Frame, dt_s: float, action: i
     """The RTA switch: leaves the chosen values in out_sent, returns the action that was really taken.
 
     In ENGAGED the envelope of the ask is already in out_sent, unless this tick only began it (`taken` is -1 then).
+    DEGRADE is worse than HOLD, and does not do its work: when both are asked for, both are done.
     """
     if state == _ENGAGED and taken >= 0:
-        if action == _DEGRADE:
-            frame.st_degraded = 1  # the smaller envelope counts from the next tick until a reset
-        if action != _HOLD:
+        if frame.st_wanted >> _HOLD & 1 == 0:
             return action
         output.hold_targets(limits, timing, frame, taken)
-    else:
-        output.override_targets(limits, timing, frame, state)
+        output.limit_all(limits, timing, frame, dt_s, 0)
+        barrier.protect(limits, timing, frame, dt_s)
+        return action
+    output.override_targets(limits, timing, frame, state)
     output.limit_all(limits, timing, frame, dt_s, 0)
     if state == _EMERGENCY:
         output.emergency_jumps(limits, timing, frame)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from safetykit.core.jit import jit
-from safetykit.core.layout import RESET_CONDITIONS, T_ACTION, Frame, Timing
+from safetykit.core.layout import RESET_CONDITIONS, Frame, Timing
 from safetykit.core.vocabulary import Action, Fault, State
 
 # Condition bits
@@ -86,10 +86,10 @@ RESET_REFUSED = 1 << Fault.RESET_REFUSED
 
 
 @jit
-def worst_action(timing: Timing, faults: int) -> int:
-    """The policy's worst action over all fault bits that are set."""
+def worst(actions: int) -> int:
+    """The worst one of a mask of actions."""
     for action in range(_EMERGENCY_ACTION, 0, -1):
-        if faults & timing[T_ACTION + action]:
+        if actions >> action & 1:
             return action
     return 0
 

@@ -65,10 +65,10 @@ class Fault(IntEnum):
     FUNCTION_UNKNOWN = 28  # function not on the allow-list
     ZONE = 29  # outside a keep-in zone or inside a keep-out zone, or position unknown
     NOT_FOLLOWING = 30  # the measured response does not follow what was sent
-    BREAKER_0 = 31
-    BREAKER_1 = 32
-    BREAKER_2 = 33
-    BREAKER_3 = 34
+    BREAKER = 31  # a circuit breaker is open
+    BREAKER_TRIAL = 32  # a circuit breaker is half-open: a reduced envelope, wider with every good tick
+    MANUAL_LOST = 33  # the operator drives, and the operator's commands are missing or late
+    INTERVENTION = 34  # an action is announced and waits, so that the operator may take over first
     STOP_REQUEST = 35  # software stop; needs no right
     STOP_BUTTON = 36  # the emergency stop device says stop
     DEADLINE = 37  # the loop itself ran late too often
@@ -81,6 +81,21 @@ class Fault(IntEnum):
     ENGAGE_REFUSED = 44  # the engage edge came while the other faults of this tick spoke against it
     DEVICE_SILENT = 45  # the emergency stop device that must be there is not heard, or not in time
     DEVICE_WAITS = 46  # the microcontroller is reset, its relays are still open
+    ZONE_NEAR = 47  # the command would come too near to a zone that may not be entered or left
+    ZONE_OUTSIDE = 48  # outside already when engaged: only the way back is open
+    OBJECTS = 49  # the list of objects cannot be used: not finite, too long, of another size
+    RSS = 50  # responsibility-sensitive safety: the proper response is in force
+    COLLISION = 51  # time to collision or required deceleration beyond its limit
+    BARRIER = 52  # the command was changed so that the state stays where it is allowed to be
+    INFEASIBLE = 53  # no allowed command keeps the state there
+    VOTE = 54  # a command channel is out of the vote
+    VOTE_LOST = 55  # too few command channels agree
+    SHADOW = 56  # the shadow model asks for something else
+    OSCILLATION = 57  # a command swings to and fro
+    OUTLIER = 58  # a single sample far from its neighbours, held back until confirmed
+    STUCK = 59  # a value that must change does not
+    DISAGREE = 60  # measurements contradict each other, or the estimator says that it is not sure
+    RULE = 61  # a rule over the recent past is broken
 
 
 class Device(IntEnum):
@@ -98,6 +113,23 @@ class ConditionKind(IntEnum):
     RECENT = 1  # RANGE became true within the last `within_ns`
     ZONE_INSIDE = 2  # position known and inside the zone
     ZONE_OUTSIDE = 3  # position known and outside the zone
+
+
+class Breaker(IntEnum):
+    """States of a circuit breaker."""
+
+    CLOSED = 0
+    OPEN = 1
+    HALF_OPEN = 2
+
+
+class Until(IntEnum):
+    """When an action that has started ends; none of these ends it while its fault is there."""
+
+    CLEARED = 0  # with its fault
+    ENGAGED_AGAIN = 1  # at the next engage edge
+    RESET = 2  # at a granted reset
+    NEVER = 3  # when the guard is started anew
 
 
 class Fallback(IntEnum):
@@ -121,3 +153,4 @@ def fault_names(mask: int) -> tuple[str, ...]:
 
 
 _NAMES = {int(fault): fault.name for fault in Fault}
+RETIRED = frozenset(f"BREAKER_{number}" for number in range(4))  # bits 31 to 34 in the words of logs before layout 3

@@ -1,12 +1,25 @@
-"""Geofence, first form: is the measured position inside each zone, and is that allowed?
+"""Zones: in which of them is the vehicle, and may it be there?
 
-Zones are polygons in local ENU metres with a floor and a ceiling. The vehicle must be inside at least one
-keep-in zone, if there is any, and outside all keep-out zones. Unknown position = violation.
+A zone is a polygon or a circle in local east, north metres with a floor and a ceiling. The vehicle must be inside at
+least one keep-in zone, if there is any, and outside all keep-out zones; a speed zone limits its speed. Unknown position
+= violation. If the policy says how the vehicle moves, it must also be able to stop in time: see fences.py.
 """
 
 from __future__ import annotations
 
-from safetykit.core.bounds import ZONE_VERTICES_MAX
+from safetykit.core import fences, motion
+from safetykit.core.columns.motion import (
+    KEEP_IN,
+    KEEP_OUT,
+    ZONE_CEILING,
+    ZONE_COLS,
+    ZONE_COLS_I,
+    ZONE_FLOOR,
+    ZONE_RULE,
+    ZONES_ENFORCED,
+    ZONES_FIRST_KEEP_IN,
+    ZONES_KEEP_INS,
+)
 from safetykit.core.jit import jit, jit_apart
 from safetykit.core.layout import (
     L_ZONE,
@@ -14,15 +27,9 @@ from safetykit.core.layout import (
     POSITION_Y,
     POSITION_Z,
     T_ZONE,
-    ZONE_CEILING,
-    ZONE_COLS,
-    ZONE_COLS_I,
+    T_ZONES,
+    UNLIMITED,
     ZONE_COUNT,
-    ZONE_ENFORCED,
-    ZONE_FLOOR,
-    ZONE_KEEP_IN,
-    ZONE_N,
-    ZONE_XY,
     Frame,
     Limits,
     Timing,
@@ -46,7 +53,11 @@ def position_known(timing: Timing, frame: Frame) -> bool:
 
 @jit
 def check(limits: Limits, timing: Timing, frame: Frame) -> int:
-    """ZONE if the position is where it must not be, or unknown while a zone is enforced. Sets st_zones."""
+    """ZONE where the vehicle is or cannot avoid being where it must not, or where that is not known; see fences.check.
+
+    Sets st_zones, what decided (st_zone_...), and st_speed_max_mps.
+    """
+    frame.st_speed_max_mps = UNLIMITED
     if timing[ZONE_COUNT] == 0:
         return 0
     return _check_all(limits, timing, frame)
@@ -55,40 +66,46 @@ def check(limits: Limits, timing: Timing, frame: Frame) -> int:
 @jit_apart
 def _check_all(limits: Limits, timing: Timing, frame: Frame) -> int:
     frame.st_zones = 0
-    enforced, keep_in, inside_keep_in, violated = 0, 0, 0, 0
+    frame.st_zone_worst = frame.st_zone_fast = -1
+    frame.st_zone_gap_m = frame.st_zone_needed_m = 0.0
     known = position_known(timing, frame)
-    for zone in range(timing[ZONE_COUNT]):
-        row = T_ZONE + zone * ZONE_COLS_I
-        inside = 1 if known and _inside(limits, timing, frame, zone) else 0
-        frame.st_zones |= inside << zone
-        if timing[row + ZONE_ENFORCED]:
-            enforced = 1
-            if timing[row + ZONE_KEEP_IN]:
-                keep_in = 1
-                inside_keep_in |= inside
-            else:
-                violated |= inside
-    if enforced and (not known or violated or (keep_in and not inside_keep_in)):
+    if known:
+        for zone in range(timing[ZONE_COUNT]):
+            if _inside(limits, timing, frame, zone):
+                frame.st_zones |= 1 << zone
+    if timing[T_ZONES + ZONES_ENFORCED] == 0:
+        return 0
+    if not known:
         return _ZONE
-    return 0
+    if motion.present(timing):
+        return fences.check(limits, timing, frame)
+    return _where_it_is(timing, frame)
+
+
+@jit
+def _where_it_is(timing: Timing, frame: Frame) -> int:
+    """Without knowledge of the motion: only where the vehicle is now counts."""
+    inside_keep_in = timing[T_ZONES + ZONES_KEEP_INS] == 0
+    for zone in range(timing[ZONE_COUNT]):
+        rule = timing[T_ZONE + zone * ZONE_COLS_I + ZONE_RULE]
+        if frame.st_zones >> zone & 1:
+            if rule == KEEP_OUT:
+                frame.st_zone_worst = zone
+                return _ZONE
+            inside_keep_in |= rule == KEEP_IN
+    if inside_keep_in:
+        return 0
+    frame.st_zone_worst = timing[T_ZONES + ZONES_FIRST_KEEP_IN]
+    return _ZONE
 
 
 @jit
 def _inside(limits: Limits, timing: Timing, frame: Frame, zone: int) -> bool:
-    """Crossing number test (each edge counted on its half-open span), at most ZONE_VERTICES_MAX edges."""
     row = L_ZONE + zone * ZONE_COLS
     if timing[POSITION_Z] >= 0:
         z = frame.in_value[timing[POSITION_Z]]
         if not limits[row + ZONE_FLOOR] <= z <= limits[row + ZONE_CEILING]:
             return False
-    x, y = frame.in_value[timing[POSITION_X]], frame.in_value[timing[POSITION_Y]]
-    corners = min(timing[T_ZONE + zone * ZONE_COLS_I + ZONE_N], ZONE_VERTICES_MAX)
-    inside = False
-    last = row + ZONE_XY + 2 * (corners - 1)
-    for k in range(corners):
-        here = row + ZONE_XY + 2 * k
-        x0, y0, x1, y1 = limits[last], limits[last + 1], limits[here], limits[here + 1]
-        if (y0 > y) != (y1 > y) and x < x0 + (x1 - x0) * ((y - y0) / (y1 - y0)):
-            inside = not inside
-        last = here
-    return inside
+    return fences.inside_plan(
+        limits, timing, zone, frame.in_value[timing[POSITION_X]], frame.in_value[timing[POSITION_Y]]
+    )

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from safetykit.core import bounds as b
 from safetykit.core.vocabulary import Action, Fault
-from safetykit.policy import checks_channels, checks_logic, checks_zones
-from safetykit.policy.fill_logic import reactions_of
-from safetykit.policy.paths import Path, did_you_mean, listed
-from safetykit.policy.reactions import BREAKERS, DEFAULT, FIXED, FLOOR, UNCOUNTED
+from safetykit.policy import (
+    checks_breakers,
+    checks_channels,
+    checks_commands,
+    checks_logic,
+    checks_motion,
+    checks_objects,
+    checks_rules,
+    checks_watch,
+    checks_zones,
+)
+from safetykit.policy.fill_breakers import reactions_of
+from safetykit.policy.paths import Path, listed
+from safetykit.policy.reactions import DEFAULT, FIXED, FLOOR
 from safetykit.policy.report import Names, Report, all_tables
 from safetykit.policy.rows import Rows
 from safetykit.policy.schema import Input, PolicyDocument
+from safetykit.policy.schema_breakers import first_action, last_action
 from safetykit.policy.units import named_after
 
 
@@ -21,10 +32,15 @@ def check(document: PolicyDocument, report: Report) -> None:
     _sources(document, report)
     _references(document, names, report)
     checks_channels.check(document, names, report)
+    checks_motion.check(document, names, report)
     checks_zones.check(document, names, report)
     checks_logic.check(document, names, report)
+    checks_objects.check(document, names, report)
+    checks_commands.check(document, names, report)
+    checks_watch.check(document, names, report)
+    checks_rules.check(document, names, report)
     _reactions(document, report)
-    _breakers(document, report)
+    checks_breakers.check(document, producible(document), report)
     if not report.problems:  # rows need known names
         _capacities(document, names, report)
 
@@ -87,7 +103,7 @@ def _references(document: PolicyDocument, names: Names, report: Report) -> None:
     lateral = any(channel.lateral is not None for channel in document.channels.values())
     if document.speed is not None and not lateral:
         report.add(("speed",), "no channel has a lateral limit, so the speed is never used", document.speed)
-    if document.position is not None and not document.zones:
+    if document.position is not None and not document.zones and not checks_motion.keeps_altitude(document):
         report.add(("position",), "there is no zone, so the position is never used")
 
 
@@ -98,7 +114,7 @@ def producible(document: PolicyDocument) -> frozenset[Fault]:
     rates = [key for key in type(next(iter(channels))).model_fields if key.startswith("rate_")]
     needed = any(source.needed for source in document.sources.values())
     guarded = any(entry != "always" for entry in document.functions.values())
-    actions = {*document.reactions.values(), *(breaker.action for breaker in document.breakers.values())}
+    actions = checks_breakers.actions_of(document) | {Action[rule.action] for rule in document.rules.values()}
     present = {
         Fault.INPUT_STALE: needed,
         Fault.INPUT_FUTURE: needed,
@@ -114,23 +130,39 @@ def producible(document: PolicyDocument) -> frozenset[Fault]:
         Fault.NORM: bool(document.groups),
         Fault.REQUEST_CADENCE: any(channel.request is not None for channel in channels),
         Fault.REJECTED: any(channel.on_violation == "reject" for channel in channels),
-        Fault.DEGRADED: "DEGRADE" in actions and any(channel.degraded_scale < 1 for channel in channels),
+        Fault.DEGRADED: Action.DEGRADE in actions and any(channel.degraded_scale < 1 for channel in channels),
         Fault.OVERRIDDEN: bool(document.permission.overrides),
         Fault.FUNCTION_REFUSED: guarded or bool(document.functions),
         Fault.ZONE: any(zone.rule != "condition" for zone in document.zones.values()),
+        Fault.ZONE_NEAR: document.motion is not None
+        and document.motion.steered_by is not None
+        and any(zone.rule != "condition" for zone in document.zones.values()),
+        Fault.ZONE_OUTSIDE: document.motion is not None
+        and any(zone.rule in ("keep_in", "keep_out") for zone in document.zones.values()),
         Fault.NOT_FOLLOWING: any(channel.follow is not None for channel in channels),
-        **{fault: number < len(document.breakers) for number, fault in enumerate(BREAKERS)},
+        **checks_breakers.present(document),
+        Fault.OUTLIER: any(channel.outlier is not None for channel in channels),
+        Fault.OSCILLATION: any(channel.oscillation is not None for channel in channels),
+        Fault.DISAGREE: bool(document.agree or document.integrity),
+        Fault.STUCK: bool(document.stuck),
+        **checks_commands.present(document),
+        Fault.RULE: bool(document.rules),
+        Fault.BARRIER: checks_motion.keeps_more(document),
+        Fault.INFEASIBLE: checks_motion.steers(document),
+        **checks_objects.present(document),
     }
     return frozenset(fault for fault in Fault if present.get(fault, True))
 
 
 def _reactions(document: PolicyDocument, report: Report) -> None:
     possible = producible(document)
-    for name, action in document.reactions.items():
-        fault = Fault[name]
+    for name, entry in document.reactions.items():
+        fault, action = Fault[name], last_action(entry).name
         path: Path = ("reactions", name)
-        if fault in BREAKERS:
+        if fault == Fault.BREAKER:
             report.add(path, "the action of a breaker is set in the breaker itself", action)
+        elif fault == Fault.RULE:
+            report.add(path, "the action of a rule is set in the rule itself", action)
         elif fault in FIXED:
             report.add(path, "has one reaction only, which no policy chooses", action, DEFAULT[fault].name)
         elif Action[action] < FLOOR[fault]:
@@ -138,6 +170,8 @@ def _reactions(document: PolicyDocument, report: Report) -> None:
             report.add(path, "is milder than this fault allows", action, allowed)
         elif fault not in possible:
             report.add(path, "can never occur under this policy", action)
+    checks_breakers.check_reactions(document, report)
+    checks_commands.check_overrules(document, possible, report)
     _degrading(document, possible, report)
 
 
@@ -145,48 +179,25 @@ def _degrading(document: PolicyDocument, possible: frozenset[Fault], report: Rep
     """DEGRADE and degraded_scale need each other."""
     scaled = {name: channel.degraded_scale for name, channel in document.channels.items() if channel.degraded_scale < 1}
     paths: list[Path] = [
-        ("breakers", list(document.breakers)[BREAKERS.index(fault)], "action")
-        if fault in BREAKERS
-        else ("reactions", fault.name)
+        ("reactions", fault.name)
         for fault, action in reactions_of(document).items()
         if action == Action.DEGRADE and fault in possible
     ]
+    paths += [
+        ("reactions", name, "meanwhile")
+        for name, entry in document.reactions.items()
+        if first_action(entry, FLOOR[Fault[name]]) == Action.DEGRADE < last_action(entry)
+    ]
+    paths += [
+        ("breakers", name, "action") for name, breaker in document.breakers.items() if breaker.action == "DEGRADE"
+    ]
+    paths += [("rules", name, "action") for name, rule in document.rules.items() if rule.action == "DEGRADE"]
     if not scaled:
         for path in paths:
             report.add(path, "changes nothing: no channel has degraded_scale < 1", "DEGRADE")
     if not paths:
         for name, value in scaled.items():
             report.add(("channels", name, "degraded_scale"), "nothing reacts with DEGRADE, so it is never used", value)
-
-
-def _breakers(document: PolicyDocument, report: Report) -> None:
-    possible, reactions = producible(document), reactions_of(document)
-    for name, breaker in document.breakers.items():
-        path: Path = ("breakers", name)
-        action = Action[breaker.action]
-        if action < Action.DEGRADE:
-            allowed = listed(choice.name for choice in Action if choice >= Action.DEGRADE)
-            report.add((*path, "action"), "is too mild for a breaker", breaker.action, allowed)
-        seen: set[str] = set()
-        for index, fault_name in enumerate(breaker.faults):
-            fault = Fault[fault_name]
-            here = (*path, "faults", index)
-            if fault_name in seen:
-                report.add(here, "is given twice", fault_name)
-            elif fault in UNCOUNTED:
-                names = [known.name for known in Fault if known not in UNCOUNTED]
-                report.add(here, "cannot be counted by a breaker" + did_you_mean(fault_name, names), fault_name)
-            elif fault not in possible:
-                report.add(here, "can never occur under this policy", fault_name)
-            elif reactions[fault] >= Action.PROTECTIVE_STOP and breaker.count > 1:
-                report.add(here, "stops at the first occurrence, so it can never be counted", fault_name)
-            elif reactions[fault] >= action:
-                report.add(here, f"already reacts with {reactions[fault].name}; the breaker adds nothing", fault_name)
-            seen.add(fault_name)
-        most = int(breaker.window_ms / document.timing.period_ms) + 1
-        if breaker.count > most:
-            message = f"can never be reached: the window holds {most} ticks, one count each"
-            report.add((*path, "count"), message, breaker.count, f"<= {most}")
 
 
 def _capacities(document: PolicyDocument, names: Names, report: Report) -> None:
@@ -201,3 +212,4 @@ def _capacities(document: PolicyDocument, names: Names, report: Report) -> None:
     ):
         if count > most:
             report.add(path, f"too many {what}", count, f"at most {most} in a policy")
+    checks_rules.check_capacity(document, names, report)

@@ -57,7 +57,7 @@ def _condition(path: Path, spec: Condition, document: PolicyDocument, names: Nam
     elif spec.input not in names.inputs:
         report.unknown((*path, "input"), "input", spec.input, names.inputs)
     else:
-        _range(path, (spec.input, spec.min, spec.max), ("min", "max"), names, report)
+        split_range(path, (spec.input, spec.min, spec.max), ("min", "max"), names, report)
     if spec.within_s is not None and spec.within_s * 1000 < document.timing.period_ms:
         report.add((*path, "within_s"), "is less than a period", spec.within_s)
 
@@ -76,10 +76,10 @@ def _withdrawal(path: Path, spec: Withdrawal, names: Names, report: Report) -> N
     elif spec.input not in names.inputs:
         report.unknown((*path, "input"), "input", spec.input, names.inputs)
     else:
-        _range(path, (spec.input, spec.below, spec.above), ("below", "above"), names, report)
+        split_range(path, (spec.input, spec.below, spec.above), ("below", "above"), names, report)
 
 
-def _range(
+def split_range(
     path: Path,
     spec: tuple[str, float | None, float | None],
     keys: tuple[str, str],

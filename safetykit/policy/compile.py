@@ -49,8 +49,14 @@ class Policy:
     functions: tuple[str, ...]
     conditions: tuple[str, ...]  # readable, by condition row
     zones: tuple[str, ...]
+    rules: tuple[str, ...]
     period_ns: int
     document: PolicyDocument = field(repr=False)
+
+    @property
+    def voters(self) -> tuple[str, ...]:
+        """Names of the redundant senders of commands, in the order of the vote; empty where there is no vote."""
+        return tuple(self.document.commands.voters) if self.document.commands else ()
 
     def channel_index(self, name: str) -> int:
         """Number of a channel; KeyError for an unknown name."""
@@ -94,6 +100,7 @@ def compile_document(document: PolicyDocument) -> Policy:
         functions=tuple(document.functions),
         conditions=tuple(row.text for row in rows.conditions),
         zones=tuple(document.zones),
+        rules=tuple(document.rules),
         period_ns=ms_to_ns(document.timing.period_ms),
         document=document,
     )

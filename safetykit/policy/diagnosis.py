@@ -42,13 +42,10 @@ _NAME_PATTERN = "lower-case letters, digits and underscores, at most 48, startin
 
 def _known_keys() -> frozenset[str]:
     """Every key that occurs anywhere in the schema, for suggestions."""
-    models = [
-        value
-        for module in (schema, schema_parts)
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, BaseModel)
-    ]
-    return frozenset(key for model in models for key in model.model_fields)
+    models: list[type[BaseModel]] = [schema.PolicyDocument, *schema_parts.Part.__subclasses__()]
+    for model in models:  # grows while it is walked through: parts of parts
+        models += model.__subclasses__()
+    return frozenset(field.alias or key for model in models for key, field in model.model_fields.items())
 
 
 _KEYS = _known_keys()

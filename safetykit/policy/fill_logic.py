@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from safetykit.core import bounds as b
 from safetykit.core import layout as at
-from safetykit.core.vocabulary import Action, Device, Fault
-from safetykit.policy.reactions import BREAKERS, DEFAULT
+from safetykit.core.vocabulary import Device
+from safetykit.policy import fill_breakers, fill_commands, fill_motion, fill_objects, fill_rules, fill_watch, fill_zones
 from safetykit.policy.report import Names
 from safetykit.policy.rows import Rows, ms_to_ns, to_ns
 from safetykit.policy.schema import PolicyDocument
@@ -26,21 +26,14 @@ def fill(document: PolicyDocument, names: Names, rows: Rows, limits: Limits, tim
     _conditions(rows, limits, timing)
     _permission(document, names, rows, timing)
     _functions(document, rows, timing)
-    _zones(document, limits, timing)
+    fill_zones.fill(document, limits, timing)
     _recovery(document, names, rows, limits, timing)
-    _breakers(document, timing)
-    for fault, action in reactions_of(document).items():
-        timing[at.T_ACTION + action] |= 1 << fault
-
-
-def reactions_of(document: PolicyDocument) -> dict[Fault, Action]:
-    """The action of every fault: default, as written, or the breaker's own."""
-    reactions = dict(DEFAULT)
-    for name, action in document.reactions.items():
-        reactions[Fault[name]] = Action[action]
-    for fault, breaker in zip(BREAKERS, document.breakers.values(), strict=False):
-        reactions[fault] = Action[breaker.action]
-    return reactions
+    fill_breakers.fill(document, limits, timing)
+    fill_motion.fill(document, names, limits, timing)
+    fill_objects.fill(document, names, limits, timing)
+    fill_commands.fill(document, names, rows, limits, timing)
+    fill_watch.fill(document, names, rows, limits, timing)
+    fill_rules.fill(document, names, limits, timing)
 
 
 def _head(document: PolicyDocument, names: Names, rows: Rows, timing: Times) -> None:
@@ -126,18 +119,6 @@ def _functions(document: PolicyDocument, rows: Rows, timing: Times) -> None:
         timing[row + at.FUNCTION_NEVER] = int(entry == "never")
 
 
-def _zones(document: PolicyDocument, limits: Limits, timing: Times) -> None:
-    for number, zone in enumerate(document.zones.values()):
-        row, row_i = at.L_ZONE + number * at.ZONE_COLS, at.T_ZONE + number * at.ZONE_COLS_I
-        limits[row + at.ZONE_FLOOR] = -at.UNLIMITED if zone.floor_m is None else zone.floor_m
-        limits[row + at.ZONE_CEILING] = at.UNLIMITED if zone.ceiling_m is None else zone.ceiling_m
-        for k, (x, y) in enumerate(zone.corners_m):
-            limits[row + at.ZONE_XY + 2 * k], limits[row + at.ZONE_XY + 2 * k + 1] = x, y
-        timing[row_i + at.ZONE_N] = len(zone.corners_m)
-        timing[row_i + at.ZONE_KEEP_IN] = int(zone.rule == "keep_in")
-        timing[row_i + at.ZONE_ENFORCED] = int(zone.rule != "condition")
-
-
 def _recovery(document: PolicyDocument, names: Names, rows: Rows, limits: Limits, timing: Times) -> None:
     for number, phase in enumerate(document.recovery):
         row = at.T_PHASE + number * at.PHASE_COLS
@@ -146,14 +127,3 @@ def _recovery(document: PolicyDocument, names: Names, rows: Rows, limits: Limits
         timing[row + at.PHASE_NS] = to_ns(phase.for_s or 0.0)  # 0 = no time limit
         timing[row + at.PHASE_CONDITION] = rows.condition(phase.until)
         timing[row + at.PHASE_HOLD] = sum(1 << names.channel_numbers[name] for name in phase.hold)
-
-
-def _breakers(document: PolicyDocument, timing: Times) -> None:
-    for number, breaker in enumerate(document.breakers.values()):
-        row = at.T_BREAKER + number * at.BREAKER_COLS
-        mask = 0
-        for name in breaker.faults:
-            mask |= 1 << Fault[name]
-        timing[row + at.BREAKER_MASK] = mask
-        timing[row + at.BREAKER_K] = breaker.count
-        timing[row + at.BREAKER_WINDOW_NS] = ms_to_ns(breaker.window_ms)

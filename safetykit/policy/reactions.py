@@ -50,10 +50,10 @@ _TABLE: dict[Fault, tuple[Action, Action]] = {
     F.FUNCTION_UNKNOWN: (A.PASS, A.PASS),
     F.ZONE: (A.RECOVER, A.RECOVER),
     F.NOT_FOLLOWING: (A.RECOVER, A.DEGRADE),
-    F.BREAKER_0: (A.RECOVER, A.DEGRADE),
-    F.BREAKER_1: (A.RECOVER, A.DEGRADE),
-    F.BREAKER_2: (A.RECOVER, A.DEGRADE),
-    F.BREAKER_3: (A.RECOVER, A.DEGRADE),
+    F.BREAKER: (A.PASS, A.PASS),  # each breaker has its own action
+    F.BREAKER_TRIAL: (A.CLAMP, A.CLAMP),
+    F.MANUAL_LOST: (A.RECOVER, A.HOLD),
+    F.INTERVENTION: (A.PASS, A.PASS),  # the action meanwhile is that of the reaction that waits
     F.STOP_REQUEST: (A.PROTECTIVE_STOP, A.PROTECTIVE_STOP),
     F.STOP_BUTTON: (A.EMERGENCY_STOP, A.EMERGENCY_STOP),
     F.DEADLINE: (A.RECOVER, A.RECOVER),
@@ -66,18 +66,45 @@ _TABLE: dict[Fault, tuple[Action, Action]] = {
     F.ENGAGE_REFUSED: (A.PASS, A.PASS),
     F.DEVICE_SILENT: (A.EMERGENCY_STOP, A.EMERGENCY_STOP),
     F.DEVICE_WAITS: (A.HOLD, A.HOLD),  # nothing may be engaged while power is off: it would start by itself later
+    F.ZONE_NEAR: (A.CLAMP, A.CLAMP),
+    F.ZONE_OUTSIDE: (A.CLAMP, A.CLAMP),
+    F.OBJECTS: (A.RECOVER, A.RECOVER),
+    F.RSS: (A.CLAMP, A.CLAMP),
+    F.COLLISION: (A.RECOVER, A.DEGRADE),
+    F.BARRIER: (A.CLAMP, A.CLAMP),
+    F.INFEASIBLE: (A.RECOVER, A.RECOVER),
+    F.VOTE: (A.PASS, A.PASS),
+    F.VOTE_LOST: (A.RECOVER, A.HOLD),
+    F.SHADOW: (A.RECOVER, A.DEGRADE),
+    F.OSCILLATION: (A.RECOVER, A.CLAMP),
+    F.OUTLIER: (A.CLAMP, A.CLAMP),
+    F.STUCK: (A.RECOVER, A.DEGRADE),
+    F.DISAGREE: (A.RECOVER, A.DEGRADE),
+    F.RULE: (A.PASS, A.PASS),  # each rule has its own action
 }
 
 DEFAULT: dict[Fault, Action] = {fault: default for fault, (default, _) in _TABLE.items()}
 FLOOR: dict[Fault, Action] = {fault: floor for fault, (_, floor) in _TABLE.items()}
 FIXED: frozenset[Fault] = frozenset(
-    {F.NOT_PERMITTED, F.OVERRIDDEN, F.RESET_REFUSED, F.ENGAGE_REFUSED, F.DEVICE_SILENT, F.DEVICE_WAITS}
+    {
+        F.NOT_PERMITTED,
+        F.OVERRIDDEN,
+        F.RESET_REFUSED,
+        F.ENGAGE_REFUSED,
+        F.DEVICE_SILENT,
+        F.DEVICE_WAITS,
+        F.BREAKER,
+        F.BREAKER_TRIAL,
+        F.INTERVENTION,
+        F.RULE,
+    }
 )
-BREAKERS: tuple[Fault, ...] = (F.BREAKER_0, F.BREAKER_1, F.BREAKER_2, F.BREAKER_3)
 # Not counted by a breaker: breakers themselves, what ends the drive at once, and what cannot occur while engaged.
 UNCOUNTED: frozenset[Fault] = frozenset(
     {
-        *BREAKERS,
+        F.BREAKER,
+        F.BREAKER_TRIAL,
+        F.INTERVENTION,
         F.STOP_REQUEST,
         F.STOP_BUTTON,
         F.DEVICE_SILENT,

@@ -99,6 +99,8 @@ def all_conditions(document: PolicyDocument) -> Iterator[tuple[Path, Condition |
             yield ("permission", "overrides", name, "withdraw"), override.withdraw
         if override.keep is not None:
             yield ("permission", "overrides", name, "keep"), override.keep
+    if document.manual is not None:
+        yield ("manual", "take"), document.manual.take
     for name, entry in document.functions.items():
         if not isinstance(entry, str):
             for index, condition in enumerate(entry.when):
@@ -108,6 +110,9 @@ def all_conditions(document: PolicyDocument) -> Iterator[tuple[Path, Condition |
             yield ("recovery", index, "until"), phase.until
     for index, condition in enumerate(document.stop.reset_needs):
         yield ("stop", "reset_needs", index), condition
+    for name, stuck in document.stuck.items():
+        for index, condition in enumerate(stuck.only_while):
+            yield ("stuck", name, "only_while", index), condition
 
 
 def all_samples(document: PolicyDocument) -> Iterator[tuple[str, int]]:

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from safetykit.core import bounds as b
-from safetykit.core.vocabulary import Action, Fault
+from safetykit.policy.schema_breakers import Breaker, FaultName, ReactionEntry
+from safetykit.policy.schema_commands import Commands, Manual, Shadow
+from safetykit.policy.schema_motion import Motion
+from safetykit.policy.schema_objects import Collision, Objects, Rss
 from safetykit.policy.schema_parts import (
     Condition,
     Engage,
@@ -26,19 +29,17 @@ from safetykit.policy.schema_parts import (
     Scope,
     Seconds,
     Share,
-    TablePoint,
     Withdrawal,
 )
+from safetykit.policy.schema_rules import Rules
+from safetykit.policy.schema_watch import Agrees, Integrities, Oscillation, Outlier, Stucks
+from safetykit.policy.schema_zones import Origin, Zone
 from safetykit.policy.units import UNITS
 
 if TYPE_CHECKING:
     UnitName = str
-    FaultName = str
-    ActionName = str
 else:
     UnitName = Literal[tuple(UNITS)]
-    FaultName = Literal[tuple(fault.name for fault in Fault)]
-    ActionName = Literal[tuple(action.name for action in Action)]
 
 
 class Timing(Part):
@@ -127,6 +128,7 @@ class Follow(Part):
 
     error: Positive
     for_ms: Milliseconds
+    tau_s: Annotated[float, Field(ge=0, le=3600)] = Field(0.0, description="time constant of a healthy response")
 
 
 class Channel(Part):
@@ -152,6 +154,9 @@ class Channel(Part):
     lateral: Lateral | None = None
     request: Request | None = None
     follow: Follow | None = None
+    outlier: Outlier | None = None
+    oscillation: Oscillation | None = None
+    vote_tolerance: NotNegative | None = Field(None, description="redundant commands may differ this much")
     on_violation: Literal["clamp", "reject"] = "clamp"
     fallback: Literal["zero", "last", "measured"] = Field("last", description="used by reject and by HOLD")
     fallback_jumps: bool = Field(False, description="a rejected value is replaced at once, without a ramp")
@@ -183,15 +188,6 @@ class Permission(Part):
     overrides: Annotated[dict[Name, Override], Field(max_length=b.OVERRIDES_MAX)] = {}
 
 
-class Zone(Part):
-    """A volume: a polygon in local east, north metres between a floor and a ceiling."""
-
-    rule: Literal["keep_in", "keep_out", "condition"]
-    corners_m: Annotated[list[TablePoint], Field(min_length=3, max_length=b.ZONE_VERTICES_MAX)]
-    floor_m: Number | None = None
-    ceiling_m: Number | None = None
-
-
 class Phase(Part):
     """One step of the recovery function. Every channel is either set or held."""
 
@@ -215,15 +211,6 @@ class Stop(Part):
     )
 
 
-class Breaker(Part):
-    """Trips when `count` ticks with one of `faults` fall within `window_ms`."""
-
-    faults: Annotated[list[FaultName], Field(min_length=1, max_length=b.FAULTS_MAX)]
-    count: Annotated[int, Field(ge=1, le=b.BREAKER_COUNT_MAX)]
-    window_ms: Milliseconds
-    action: ActionName
-
-
 class PolicyDocument(Part):
     """A whole policy."""
 
@@ -235,13 +222,25 @@ class PolicyDocument(Part):
     timing: Timing
     sources: Annotated[dict[Name, Source], Field(max_length=b.SOURCES_MAX)]
     position: Position | None = None
+    origin: Origin | None = Field(None, description="where x = y = 0 of the position lies, for zones in degrees")
     speed: Name | None = Field(None, description="input with the vehicle's speed, for lateral limits")
+    motion: Motion | None = None
     channels: Annotated[dict[Name, Channel], Field(min_length=1, max_length=b.CHANNELS_MAX)]
     groups: Annotated[dict[Name, Group], Field(max_length=b.GROUPS_MAX)] = {}
     permission: Permission
     functions: Annotated[dict[Name, FunctionEntry], Field(max_length=b.FUNCTIONS_MAX)] = {}
     zones: Annotated[dict[Name, Zone], Field(max_length=b.ZONES_MAX)] = {}
+    objects: Objects | None = None
+    rss: Rss | None = None
+    collision: Collision | None = None
+    agree: Agrees = {}
+    integrity: Integrities = {}
+    stuck: Stucks = {}
+    rules: Rules = {}
     recovery: Annotated[list[Phase], Field(min_length=1, max_length=b.PHASES_MAX)]
     stop: Stop
     breakers: Annotated[dict[Name, Breaker], Field(max_length=b.BREAKERS_MAX)] = {}
-    reactions: dict[FaultName, ActionName] = {}
+    commands: Commands | None = None
+    manual: Manual | None = None
+    shadow: Shadow | None = None
+    reactions: dict[FaultName, ReactionEntry] = {}

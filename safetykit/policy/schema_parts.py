@@ -31,7 +31,9 @@ TablePoint = Annotated[list[Number], Field(min_length=2, max_length=2)]
 
 
 # Names of union branches as they appear in pydantic's locations; no key path ever shows them.
-BRANCHES = frozenset({"<number>", "<table>", "<word>", "<condition>", "<list>", "<rule>"})
+BRANCHES = frozenset(
+    {"<number>", "<table>", "<word>", "<condition>", "<list>", "<rule>", "<scaled>", "<axes>", "<bicycle>"}
+)
 
 
 def _word_or(other: str) -> Any:

@@ -8,10 +8,16 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from safetykit.policy import schema_parts
+from safetykit.policy import (
+    schema_parts,
+    shapes,
+    tables_breakers,
+    tables_commands,
+    tables_objects,
+    tables_rules,
+    tables_watch,
+)
 from safetykit.policy.compile import Policy
-from safetykit.policy.fill_logic import reactions_of
-from safetykit.policy.reactions import BREAKERS, DEFAULT
 from safetykit.policy.report import Names
 from safetykit.policy.rows import condition_row
 from safetykit.policy.schema import Channel, PolicyDocument
@@ -32,9 +38,13 @@ def tables(policy: Policy) -> Iterator[Table]:
         _permission(document, names),
         _functions(document, names),
         _zones(document),
+        _objects(document),
+        _watch(document, names),
+        _rules(document),
         _recovery(document, names),
         _stop(document, names),
         _breakers(document),
+        _commands(document, names),
         _reactions(document),
     )
     yield from (table for table in sections if table.row_count)
@@ -113,7 +123,7 @@ def _channels(document: PolicyDocument) -> Table:
 def _extras(document: PolicyDocument) -> Table:
     table = _table("Further limits", "channel", "limit", "value")
     for name, channel in document.channels.items():
-        for key in ("slew", "lead", "oppose", "lateral", "request", "follow"):
+        for key in ("slew", "lead", "oppose", "lateral", "request", "follow", "outlier", "oscillation"):
             part = getattr(channel, key)
             if part is not None:
                 given = {word: value for word, value in part.model_dump().items() if value is not None}
@@ -160,10 +170,33 @@ def _functions(document: PolicyDocument, names: Names) -> Table:
 
 
 def _zones(document: PolicyDocument) -> Table:
-    table = _table("Zones", "zone", "rule", "corners m", "floor m", "ceiling m")
+    table = _table("Zones", "zone", "rule", "shape in metres", "floor m", "ceiling m", "corrects m", "speed m/s")
     for name, zone in document.zones.items():
-        corners = " ".join(f"({x:g}, {y:g})" for x, y in zone.corners_m)
-        _add(table, name, zone.rule, corners, zone.floor_m, zone.ceiling_m)
+        spots = " ".join(f"({x:g}, {y:g})" for x, y in shapes.spots(zone, document.origin))
+        shape = spots if zone.radius_m is None else f"circle of {zone.radius_m:g} about {spots}"
+        correct = zone.ahead_m if document.motion is not None and zone.rule != "condition" else None
+        _add(table, name, zone.rule, shape, zone.floor_m, zone.ceiling_m, correct, zone.speed_mps_max)
+    return table
+
+
+def _objects(document: PolicyDocument) -> Table:
+    table = _table("Objects", *tables_objects.HEADS)
+    for row in tables_objects.rows(document):
+        _add(table, *row)
+    return table
+
+
+def _watch(document: PolicyDocument, names: Names) -> Table:
+    table = _table("Plausibility", *tables_watch.HEADS)
+    for row in tables_watch.rows(document, names):
+        _add(table, *row)
+    return table
+
+
+def _rules(document: PolicyDocument) -> Table:
+    table = _table("Rules over the recent past", *tables_rules.HEADS)
+    for row in tables_rules.rows(document):
+        _add(table, *row)
     return table
 
 
@@ -186,15 +219,21 @@ def _stop(document: PolicyDocument, names: Names) -> Table:
 
 
 def _breakers(document: PolicyDocument) -> Table:
-    table = _table("Breakers", "breaker", "trips on", "ticks", "within ms", "action")
-    for name, breaker in document.breakers.items():
-        _add(table, name, ", ".join(breaker.faults), breaker.count, breaker.window_ms, breaker.action)
+    table = _table("Breakers", *tables_breakers.BREAKER_HEADS)
+    for row in tables_breakers.breaker_rows(document):
+        _add(table, *row)
+    return table
+
+
+def _commands(document: PolicyDocument, names: Names) -> Table:
+    table = _table("Redundant, manual and shadow commands", "section", "key", "value")
+    for row in tables_commands.rows(document, names):
+        _add(table, *row)
     return table
 
 
 def _reactions(document: PolicyDocument) -> Table:
-    table = _table("Reactions", "fault", "action", "default")
-    for fault, action in reactions_of(document).items():
-        if fault not in BREAKERS:
-            _add(table, fault.name, action.name, None if action == DEFAULT[fault] else DEFAULT[fault].name)
+    table = _table("Reactions", *tables_breakers.REACTION_HEADS)
+    for row in tables_breakers.reaction_rows(document):
+        _add(table, *row)
     return table

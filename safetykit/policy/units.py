@@ -34,7 +34,9 @@ _KEY_SUFFIXES = {
     "s2pm2": "s^2/m^2",
     **{name: text for name, text in UNITS.items() if name not in ("flag", "ratio", "count", "k", "a", "v", "w")},
 }
-_CHANNEL_VALUE_KEYS = frozenset({"min", "max", "neutral", "stop", "emergency", "delta", "error", "allowance", "norm"})
+_CHANNEL_VALUE_KEYS = frozenset(
+    {"min", "max", "neutral", "stop", "emergency", "delta", "error", "allowance", "norm", "floor", "deadband"}
+)
 
 
 def named_after(name: str, unit: str) -> bool:

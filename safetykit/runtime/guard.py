@@ -6,7 +6,7 @@ The real-time loop runs the same compiled `step` on the same frame; this module 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from safetykit.core import batch, bounds, layout
+from safetykit.core.columns.commands import MANUAL_ROW
 from safetykit.core.step import start, step
 from safetykit.core.vocabulary import Action, Fault, State, fault_names
 from safetykit.policy import Policy
+from safetykit.runtime import paths
+from safetykit.runtime.object_list import object_rows
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -82,6 +85,9 @@ class Guard:
         self._field["in_selftest_ok"][0] = 1
         source_of = policy.timing[layout.T_INPUT :]
         self._inputs = {name: (k, int(source_of[k])) for k, name in enumerate(policy.inputs)}
+        self._senders = {name: row for row, name in enumerate(policy.voters) if row}
+        if policy.document.manual is not None:
+            self._senders[paths.MANUAL] = MANUAL_ROW
 
     def step(
         self,
@@ -92,23 +98,29 @@ class Guard:
         function: str | None = None,
         conditions: Sequence[Fault] = (),
         reset: int | None = None,
+        others: Mapping[str, Command | Values] | None = None,
+        objects: npt.ArrayLike | None = None,
     ) -> Decision:
         """One tick at `now_ns`.
 
         command: values by channel name or in channel order, made now; or a `Command`; None = nothing new.
         inputs: values by name; the sources they belong to count as heard now. function: name to ask for.
         conditions: faults seen outside, e.g. ``[Fault.STOP_REQUEST]``. reset: number of the stop event to reset.
+        others: commands of the further voters by name, and of the operator as "manual". objects: the objects around
+        the vehicle, seen now, float64 (n, OBJECT_COLS), columns as in columns/objects.py; None = nothing new.
         """
-        if command is not None and not isinstance(command, Command):
-            command = Command(command)
-        self._check_names(command, inputs)
+        sent = {0: command, **{self._row(name): value for name, value in (others or {}).items()}}
+        commands = {row: _command(value) for row, value in sent.items() if value is not None}
+        self._check_names(commands.values(), inputs)
         field = self._field
         field["in_now_ns"][0] = now_ns
         field["in_faults"][0] = sum(1 << fault for fault in set(conditions))
         if inputs:
             self._put_inputs(inputs, now_ns)
-        if command is not None:
-            self._put_command(command, now_ns)
+        for row, value in commands.items():
+            self._put_command(row, value, now_ns)
+        if objects is not None:
+            self._put_objects(objects, now_ns)
         if function is not None:
             field["in_function_seq"][0] += 1
             field["in_function"][0] = self.policy.function_number(function)
@@ -148,9 +160,17 @@ class Guard:
         )
         return Batch(sent, reason, *(np.ascontiguousarray(words[:, k]) for k in range(4)))
 
-    def _check_names(self, command: Command | None, inputs: Mapping[str, float] | None) -> None:
-        names = list(command.request or ()) if command else []
-        names += list(command.values) if command and isinstance(command.values, Mapping) else []
+    def _row(self, sender: str) -> int:
+        if sender not in self._senders:
+            known = ", ".join(self._senders) or "none"
+            raise ValueError(f"policy {self.policy.name!r} has no sender {sender!r} of commands; known: {known}")
+        return self._senders[sender]
+
+    def _check_names(self, commands: Iterable[Command], inputs: Mapping[str, float] | None) -> None:
+        names: list[str] = []
+        for command in commands:
+            names += command.request or ()
+            names += command.values if isinstance(command.values, Mapping) else ()
         unknown = [name for name in names if name not in self.policy.channels]
         unknown += [name for name in inputs or () if name not in self._inputs]
         if unknown:
@@ -159,7 +179,7 @@ class Guard:
                 f"channels: {', '.join(self.policy.channels)}; inputs: {', '.join(self.policy.inputs)}"
             )
 
-    def _put_command(self, command: Command, now_ns: int) -> None:
+    def _put_command(self, row: int, command: Command, now_ns: int) -> None:
         field, channels = self._field, self.policy.channels
         if isinstance(command.values, Mapping):  # a channel that is not named counts as not sent
             values = [command.values.get(name, math.nan) for name in channels]
@@ -168,14 +188,24 @@ class Guard:
         count = len(command.values)
         request, seq = command.request, command.seq
         used = values[: bounds.CHANNELS_MAX]
-        field["in_ask"][0, : len(used)] = used
-        field["in_command_count"][0] = count
-        field["in_command_status"][0] = layout.STATUS_OK
-        field["in_command_published"][0] += 1
-        field["in_command_stamp_ns"][0] = now_ns if command.stamp_ns is None else command.stamp_ns
-        field["in_command_seq"][0] = field["in_command_seq"][0] + 1 if seq is None else seq
+        field["in_ask"][0, row, : len(used)] = used
+        field["in_command_count"][0, row] = count
+        field["in_command_status"][0, row] = layout.STATUS_OK
+        field["in_command_published"][0, row] += 1
+        field["in_command_stamp_ns"][0, row] = now_ns if command.stamp_ns is None else command.stamp_ns
+        field["in_command_seq"][0, row] = field["in_command_seq"][0, row] + 1 if seq is None else seq
         bits = -1 if request is None else sum(1 << self.policy.channel_index(name) for name in set(request))
-        field["in_request_bits"][0] = bits
+        field["in_request_bits"][0, row] = bits
+
+    def _put_objects(self, objects: npt.ArrayLike, now_ns: int) -> None:
+        """A list that is longer than the guard takes keeps its true length, which is a fault."""
+        rows = object_rows(objects)
+        field, kept = self._field, rows[: bounds.OBJECTS_MAX]
+        field["in_object"][0, : len(kept)] = kept
+        field["in_object"][0, len(kept) :] = 0.0
+        field["in_objects_count"][0] = len(rows)
+        field["in_objects_status"][0] = layout.STATUS_OK
+        field["in_objects_stamp_ns"][0] = now_ns
 
     def _put_inputs(self, inputs: Mapping[str, float], now_ns: int) -> None:
         field = self._field
@@ -205,6 +235,10 @@ class Guard:
             function_refused=bool(field["out_function_refused"][0]),
             stop_event=int(field["st_stop_event"][0]),
         )
+
+
+def _command(value: Command | Values) -> Command:
+    return value if isinstance(value, Command) else Command(value)
 
 
 def _table(values: npt.ArrayLike, shape: tuple[int, int], what: str) -> Floats:

@@ -10,9 +10,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from safetykit.core.bounds import CHANNELS_MAX, SOURCES_MAX
+from safetykit.core.bounds import CHANNELS_MAX, COMMANDS_MAX, OBJECT_COLS, OBJECTS_MAX, SOURCES_MAX
+from safetykit.core.columns.commands import MANUAL_ROW, MANUAL_TAKE, VOTE_COUNT
 from safetykit.core.jit import jit, jit_apart
-from safetykit.core.layout import CHANNEL_COUNT, PERIOD_NS, SOURCE_COUNT, STATUS_NEVER, STATUS_OK, STATUS_TORN
+from safetykit.core.layout import (
+    CHANNEL_COUNT,
+    PERIOD_NS,
+    SOURCE_COUNT,
+    STATUS_NEVER,
+    STATUS_OK,
+    STATUS_TORN,
+    T_MANUAL,
+    T_VOTE,
+)
 from safetykit.core.protocol import Stage
 from safetykit.core.step import step
 from safetykit.core.vocabulary import Fault
@@ -36,6 +46,7 @@ from safetykit.runtime.mailbox import (
     publish,
     receive,
 )
+from safetykit.runtime.object_list import WORDS as OBJECTS_WORDS
 from safetykit.runtime.ring import push
 from safetykit.runtime.words import Words
 
@@ -44,17 +55,20 @@ COMMAND_SLOT, FUNCTION_SLOT, SOURCE_SLOT = 0, 1, 2
 CONTROL_SLOT = SOURCE_SLOT + SOURCES_MAX
 CONTROL_COUNT = status.CONTROLS
 BRIDGE_SLOT = CONTROL_SLOT + CONTROL_COUNT - 1  # the button on pins
-SLOTS = CONTROL_SLOT + CONTROL_COUNT
+OTHER_SLOT = CONTROL_SLOT + CONTROL_COUNT  # further voters, then the operator's own commands
+SLOTS = OTHER_SLOT + COMMANDS_MAX - 1
+OBJECTS_SLOT = SLOTS  # a box of another size, with a copy of its own
 SCRATCH = SLOTS * WORDS  # in the inbox, after the last good copy of each slot
 
 # Words of the loop's private memory. The first row may be written by another thread of the guard.
 QUIT, SELFTEST_OK, RAISED_FAULTS, OUT_FD = range(4)
-RESET_SEQ, RESET_EVENT, REFUSED_SEEN, MISS_LIMIT, MISS_NEXT = range(4, 9)
+RESET_SEQ, RESET_EVENT, MISS_LIMIT, MISS_NEXT, OBJECTS_TAKEN = range(4, 9)
+REFUSED_SEEN = 9  # by sender of commands
 HEARD = 16  # by slot: something was published since the loop began
-BASELINE = HEARD + SLOTS  # by slot: PUBLISHED when the loop began
-TORN_TICKS = BASELINE + SLOTS  # by slot: torn reads in a row
-VERDICT = TORN_TICKS + SLOTS  # by slot: status of this tick's read
-STOPS_SEEN = VERDICT + SLOTS  # by control client: bits of its count of stops
+BASELINE = HEARD + SLOTS + 1  # by slot: PUBLISHED when the loop began
+TORN_TICKS = BASELINE + SLOTS + 1  # by slot: torn reads in a row
+VERDICT = TORN_TICKS + SLOTS + 1  # by slot: status of this tick's read
+STOPS_SEEN = VERDICT + SLOTS + 1  # by control client: bits of its count of stops
 SOURCE_FIRST = STOPS_SEEN + CONTROL_COUNT  # by source: its first input ...
 SOURCE_INPUTS = SOURCE_FIRST + SOURCES_MAX  # ... and how many
 MISS_TIMES = SOURCE_INPUTS + SOURCES_MAX  # when the latest misses were
@@ -82,6 +96,9 @@ class Wiring(NamedTuple):
     boxes: tuple[Words, ...]  # SLOTS mailboxes
     inbox: Words  # last good copy of each mailbox, and scratch
     inbox_values: Any  # the same memory as float64
+    objects: Words  # mailbox of OBJECTS_WORDS words
+    object_copy: Words  # its last good copy, and scratch
+    object_values: Any  # the payload of that copy as float64 (OBJECTS_MAX, OBJECT_COLS)
     actuator: Words  # mailbox
     outbox: Words  # private record behind it
     outbox_values: Any  # its payload as float64
@@ -92,49 +109,88 @@ class Wiring(NamedTuple):
     device: device.DeviceWiring
 
 
+@jit
+def _slot_of(r: int) -> int:
+    """Slot of sender `r` of commands."""
+    return COMMAND_SLOT if r == 0 else OTHER_SLOT + r - 1
+
+
+@jit
+def _sends(w: Wiring, r: int) -> bool:
+    """True if the policy has sender `r` of commands."""
+    if r == MANUAL_ROW:
+        return bool(w.timing[T_MANUAL + MANUAL_TAKE] >= 0)
+    return bool(r < w.timing[T_VOTE + VOTE_COUNT])
+
+
 @jit_apart
 def _read_all(w: Wiring) -> None:
     """Bring the private copies of all mailboxes up to date; notes how each read went."""
     for slot in range(SLOTS):
         if SOURCE_SLOT + w.timing[SOURCE_COUNT] <= slot < CONTROL_SLOT:
             continue
+        if slot >= OTHER_SLOT and not _sends(w, slot - OTHER_SLOT + 1):
+            continue
         verdict = receive(w.boxes[slot], w.inbox, slot * WORDS, SCRATCH)
-        torn = 0
-        if verdict == STATUS_TORN:
-            torn = min(w.memory[TORN_TICKS + slot] + 1, CONTROL_TORN_TICKS)
-            status.add(w.page, status.TORN + slot, 1)
-        w.memory[VERDICT + slot] = _judge(w, slot, verdict) if slot < CONTROL_SLOT else verdict
-        w.memory[TORN_TICKS + slot] = torn
+        _note(w, slot, verdict, w.inbox[slot * WORDS + PUBLISHED])
+    verdict = receive(w.objects, w.object_copy, 0, OBJECTS_WORDS, OBJECTS_WORDS)
+    _note(w, OBJECTS_SLOT, verdict, w.object_copy[PUBLISHED])
 
 
 @jit
-def _judge(w: Wiring, slot: int, verdict: int) -> int:
-    """What a read means for commands, functions and sources. Messages from before the loop began do not count.
+def _note(w: Wiring, slot: int, verdict: int, published: int) -> None:
+    torn = 0
+    if verdict == STATUS_TORN:
+        torn = min(w.memory[TORN_TICKS + slot] + 1, CONTROL_TORN_TICKS)
+        status.add(w.page, status.TORN + slot, 1)
+    controls = CONTROL_SLOT <= slot < OTHER_SLOT
+    w.memory[VERDICT + slot] = verdict if controls else _judge(w, slot, verdict, published)
+    w.memory[TORN_TICKS + slot] = torn
+
+
+@jit
+def _judge(w: Wiring, slot: int, verdict: int, published: int) -> int:
+    """What a read means for all but controls. Messages from before the loop began do not count.
 
     The first torn read in a row is a writer that this very tick interrupted: nothing new, the last good copy ages.
     """
     if verdict == STATUS_TORN:
         return STATUS_OK if w.memory[TORN_TICKS + slot] == 0 and w.memory[HEARD + slot] else STATUS_TORN
     if verdict == STATUS_OK and w.memory[HEARD + slot] == 0:
-        if w.inbox[slot * WORDS + PUBLISHED] == w.memory[BASELINE + slot]:
+        if published == w.memory[BASELINE + slot]:
             return STATUS_NEVER
         w.memory[HEARD + slot] = 1
     return verdict
 
 
 @jit
-def _take_command(w: Wiring) -> None:
-    base, payload = COMMAND_SLOT * WORDS, COMMAND_SLOT * WORDS + PAYLOAD
-    w.frame.in_command_status = w.memory[VERDICT + COMMAND_SLOT]
-    if w.frame.in_command_status != STATUS_OK:
+def _take_command(w: Wiring, r: int) -> None:
+    slot = _slot_of(r)
+    base, payload = slot * WORDS, slot * WORDS + PAYLOAD
+    w.frame.in_command_status[r] = w.memory[VERDICT + slot]
+    if w.frame.in_command_status[r] != STATUS_OK:
         return
-    w.frame.in_command_published = w.inbox[base + PUBLISHED]
-    w.frame.in_command_stamp_ns = w.inbox[base + STAMP_NS]
-    w.frame.in_command_seq = w.inbox[base + SEQ]
-    w.frame.in_command_count = w.inbox[base + COUNT]
-    w.frame.in_request_bits = w.inbox[base + BITS]
+    w.frame.in_command_published[r] = w.inbox[base + PUBLISHED]
+    w.frame.in_command_stamp_ns[r] = w.inbox[base + STAMP_NS]
+    w.frame.in_command_seq[r] = w.inbox[base + SEQ]
+    w.frame.in_command_count[r] = w.inbox[base + COUNT]
+    w.frame.in_request_bits[r] = w.inbox[base + BITS]
     for channel in range(CHANNELS_MAX):
-        w.frame.in_ask[channel] = w.inbox_values[payload + channel]
+        w.frame.in_ask[r, channel] = w.inbox_values[payload + channel]
+
+
+@jit
+def _take_objects(w: Wiring) -> None:
+    """The list of objects, copied when it is a new one; the count stays as its sender gave it."""
+    w.frame.in_objects_status = w.memory[VERDICT + OBJECTS_SLOT]
+    if w.frame.in_objects_status != STATUS_OK or w.object_copy[PUBLISHED] == w.memory[OBJECTS_TAKEN]:
+        return
+    w.memory[OBJECTS_TAKEN] = w.object_copy[PUBLISHED]
+    w.frame.in_objects_stamp_ns = w.object_copy[STAMP_NS]
+    w.frame.in_objects_count = w.object_copy[COUNT]
+    for row in range(OBJECTS_MAX):
+        for column in range(OBJECT_COLS):
+            w.frame.in_object[row, column] = w.object_values[row, column]
 
 
 @jit
@@ -189,10 +245,11 @@ def _own_faults(w: Wiring, now: int) -> int:
     faults: int = load(w.memory, RAISED_FAULTS)
     if now - w.memory[MISS_TIMES + w.memory[MISS_NEXT]] <= MISS_WINDOW_NS:
         faults |= _DEADLINE
-    refused = load(w.boxes[COMMAND_SLOT], REFUSED)
-    if refused != w.memory[REFUSED_SEEN]:
-        w.memory[REFUSED_SEEN] = refused
-        faults |= _SENDER
+    for r in range(COMMANDS_MAX):
+        refused = load(w.boxes[_slot_of(r)], REFUSED)
+        if _sends(w, r) and refused != w.memory[REFUSED_SEEN + r]:
+            w.memory[REFUSED_SEEN + r] = refused
+            faults |= _SENDER
     return faults
 
 
@@ -201,7 +258,10 @@ def gather(w: Wiring, now: int) -> None:
     """Fill the frame's in_ fields from the mailboxes."""
     w.frame.in_now_ns = now
     _read_all(w)
-    _take_command(w)
+    for r in range(COMMANDS_MAX):
+        if _sends(w, r):
+            _take_command(w, r)
+    _take_objects(w)
     _take_function(w)
     for source in range(w.timing[SOURCE_COUNT]):
         _take_source(w, source)

@@ -1,6 +1,7 @@
 """Mailboxes: one fixed record in shared memory, one writer, any number of readers, nobody ever waits.
 
-A mailbox file is 80 int64 words: a header of 16, then 64 float64 values. It is a seqlock with a checksum: the writer
+A mailbox file is a header of 16 int64 words, then float64 values: 64 of them, more for the list of objects (a record
+has the size of its file). It is a seqlock with a checksum: the writer
 makes LOCK odd, writes, makes LOCK even; a reader copies everything and keeps the copy only if LOCK was even and did
 not change and the checksum fits. So a writer that is killed or frozen half way, or any garbage in the file, reads as
 *torn*: counted, and treated as no message.
@@ -67,27 +68,28 @@ _wrap = _wrapped if INTERPRETED else _as_it_is  # integers of compiled code wrap
 
 
 @jit_apart
-def checksum(words: Words, base: int) -> int:
-    """Mix of all content words of the record at ``words[base]``."""
+def checksum(words: Words, base: int, size: int = WORDS) -> int:
+    """Mix of all content words of the record of `size` words at ``words[base]``."""
     mixed = _SEED
     for word in range(base + CONTENT, base + CONTENT_END):
         mixed = _wrap(mixed * _FACTOR + int(words[word]))
-    for word in range(base + PAYLOAD, base + WORDS):
+    for word in range(base + PAYLOAD, base + size):
         mixed = _wrap(mixed * _FACTOR + int(words[word]))
     return mixed
 
 
 @jit_apart
 def publish(box: Words, record: Words) -> None:
-    """Publish the private `record` (WORDS words); its PUBLISHED is advanced and its CHECKSUM filled in."""
+    """Publish the private `record`, as long as the box; its PUBLISHED is advanced and its CHECKSUM filled in."""
+    size = len(record)
     record[PUBLISHED] = _wrap(int(record[PUBLISHED]) + 1)
-    record[CHECKSUM] = checksum(record, 0)
+    record[CHECKSUM] = checksum(record, 0, size)
     busy = load(box, LOCK) | 1  # odd already if the writer before was killed half way
     store(box, LOCK, busy)
     fence_release()
     for word in range(CONTENT, CONTENT_END + 1):
         store(box, word, record[word])
-    for word in range(PAYLOAD, WORDS):
+    for word in range(PAYLOAD, size):
         store(box, word, record[word])
     store(box, MAGIC_AT, MAGIC)
     store_release(box, LOCK, _wrap(busy + 1))
@@ -95,11 +97,11 @@ def publish(box: Words, record: Words) -> None:
 
 
 @jit_apart
-def receive(box: Words, copy: Words, base: int, scratch: int) -> int:
+def receive(box: Words, copy: Words, base: int, scratch: int, size: int = WORDS) -> int:
     """Bring the private record at ``copy[base]`` up to date; returns STATUS_NEVER, STATUS_OK or STATUS_TORN.
 
-    Only STATUS_OK changes the record. `scratch` is the offset in `copy` of another WORDS words. Reads nothing outside
-    the WORDS words of `box`, whatever it contains.
+    Only STATUS_OK changes the record. `scratch` is the offset in `copy` of another `size` words. Reads nothing outside
+    the first `size` words of `box`, whatever it contains.
     """
     for _ in range(RETRIES):
         lock = load_acquire(box, LOCK)
@@ -109,14 +111,14 @@ def receive(box: Words, copy: Words, base: int, scratch: int) -> int:
             return STATUS_OK  # nothing new
         if lock == 0 and copy[base + LOCK] == NOTHING_YET:
             return STATUS_NEVER
-        for word in range(WORDS):
+        for word in range(size):
             copy[scratch + word] = load(box, word)
         fence_acquire()
         if load(box, LOCK) != lock:
             continue
-        if copy[scratch + MAGIC_AT] != MAGIC or copy[scratch + CHECKSUM] != checksum(copy, scratch):
+        if copy[scratch + MAGIC_AT] != MAGIC or copy[scratch + CHECKSUM] != checksum(copy, scratch, size):
             return STATUS_TORN
-        for word in range(WORDS):
+        for word in range(size):
             copy[base + word] = copy[scratch + word]
         copy[base + LOCK] = lock
         return STATUS_OK
@@ -130,7 +132,7 @@ def _note_refused(box: Words) -> None:
 
 @dataclass(frozen=True)
 class Message:
-    """One publication. `values` has ``min(max(count, 0), 64)`` entries; `count` is as the writer gave it."""
+    """One publication. `values` has as many entries as `count` says and fit; `count` is as the writer gave it."""
 
     values: Values
     stamp_ns: int  # CLOCK_MONOTONIC
@@ -142,9 +144,9 @@ class Message:
     published: int  # the mailbox's own count of publications
 
 
-def clamp_count(count: int) -> int:
+def clamp_count(count: int, most: int = PAYLOAD_MAX) -> int:
     """Number of payload values that may be read for a COUNT word of any content."""
-    return min(max(int(count), 0), PAYLOAD_MAX)
+    return min(max(int(count), 0), most)
 
 
 class MailboxReader:
@@ -156,8 +158,7 @@ class MailboxReader:
         self.torn = 0
         self.status = STATUS_NEVER
         self._box = WordFile.open(path, WORDS).words
-        self._copy = np.zeros(2 * WORDS, np.int64)
-        self._copy[LOCK] = NOTHING_YET
+        self._copy = new_copy()
         self._payload = self._copy[PAYLOAD:WORDS].view(np.float64)
 
     def read(self) -> Message | None:
@@ -176,6 +177,32 @@ class MailboxReader:
         return self._copy[PAYLOAD:WORDS].copy()
 
 
+def new_copy(size: int = WORDS) -> Words:
+    """What a reader needs of its own: an empty record of `size` words, and scratch behind it."""
+    copy = np.zeros(2 * size, np.int64)
+    copy[LOCK] = NOTHING_YET
+    return copy
+
+
+def take_box(file: WordFile) -> tuple[Words, int]:
+    """Become the one writer of a mapped box: (private record of its size, the latest sequence number).
+
+    Raises MailboxError: it has a writer already (the message names it); the guard sees that somebody tried.
+    """
+    box = file.words
+    if not file.lock():
+        _note_refused(box)
+        file.close()
+        raise MailboxError(f"{file.path}: has a writer already (process {int(box[OWNER])}); a second one is refused")
+    box[OWNER] = os.getpid()
+    size = len(box)
+    latest = new_copy(size)
+    status = receive(box, latest, 0, size, size)
+    record = np.zeros(size, np.int64)
+    record[PUBLISHED] = box[PUBLISHED]
+    return record, int(latest[SEQ]) if status == STATUS_OK else 0
+
+
 class MailboxWriter:
     """The one writer of a mailbox; holds it until :meth:`close` or the end of the process."""
 
@@ -185,29 +212,14 @@ class MailboxWriter:
         Raises MailboxError: not there, not ours, of another size, or it has a writer already (the message names it).
         """
         self._file = WordFile.open(path, WORDS, writable=True)
-        self._take()
+        self._record, self._seq = take_box(self._file)
+        self._payload = self._record[PAYLOAD:].view(np.float64)
 
     @classmethod
     def create(cls, path: str | Path) -> MailboxWriter:
         """Make the file if needed, then take it. Raises MailboxError."""
         create_mailbox(path).close()
         return cls(path)
-
-    def _take(self) -> None:
-        box = self._file.words
-        if not self._file.lock():
-            _note_refused(box)
-            self._file.close()
-            holder = int(box[OWNER])
-            raise MailboxError(f"{self._file.path}: has a writer already (process {holder}); a second one is refused")
-        box[OWNER] = os.getpid()
-        latest = np.zeros(2 * WORDS, np.int64)
-        latest[LOCK] = NOTHING_YET
-        status = receive(box, latest, 0, WORDS)
-        self._record = np.zeros(WORDS, np.int64)
-        self._record[PUBLISHED] = box[PUBLISHED]
-        self._seq = int(latest[SEQ]) if status == STATUS_OK else 0
-        self._payload = self._record[PAYLOAD:].view(np.float64)
 
     @property
     def path(self) -> Path:
@@ -243,6 +255,10 @@ class MailboxWriter:
         self._payload[size:] = 0.0
         publish(self._file.words, self._record)
         return self._seq
+
+    def note_second_sender(self) -> None:
+        """Tell the guard that somebody else tried to send what goes into this box: it raises SENDER."""
+        _note_refused(self._file.words)
 
     def close(self) -> None:
         """Leave the mailbox to another writer."""
@@ -285,9 +301,9 @@ class ControlWriter:
         self._writer.close()
 
 
-def create_mailbox(path: str | Path) -> WordFile:
-    """Make a mailbox, or keep a fitting one with its latest message. Raises MailboxError."""
-    file = WordFile.create(path, WORDS)
+def create_mailbox(path: str | Path, size: int = WORDS) -> WordFile:
+    """Make a mailbox of `size` words, or keep a fitting one with its latest message. Raises MailboxError."""
+    file = WordFile.create(path, size)
     if file.words[MAGIC_AT] == 0:
         file.words[MAGIC_AT] = MAGIC
     return file

@@ -13,6 +13,8 @@ from safetykit.errors import MailboxError
 
 RUN_DIR_VARIABLE, LOG_DIR_VARIABLE = "SAFETYKIT_RUN_DIR", "SAFETYKIT_LOG_DIR"
 COMMAND, FUNCTION, ACTUATOR, RING, STATUS = "command", "function", "actuator", "ring", "status"
+OBJECTS = "objects"  # the list of objects around the vehicle
+MANUAL = "manual"  # the operator, among the senders of commands
 BRIDGE = "bridge"  # what the loop hears from the emergency stop device
 GUARD_INFO, POLICY = "guard.json", "policy.json"
 CONTROL_CLIENTS = ("cli", "ros", "console", "bridge")
@@ -26,6 +28,11 @@ def control_name(client: str) -> str:
     if client not in CONTROL_CLIENTS:
         raise MailboxError(f"control client {client!r}: unknown, expected one of {', '.join(CONTROL_CLIENTS)}")
     return f"control-{client}"
+
+
+def command_name(sender: str) -> str:
+    """File name of the command mailbox of a further voter, or of the operator (MANUAL)."""
+    return f"{COMMAND}-{sender}"
 
 
 def input_name(source: str) -> str:

@@ -116,7 +116,8 @@ class GuardProcess:
         line = self.options.line
         kind = Device(int(self.policy.timing[DEVICE])) if line is None else Device.MICROCONTROLLER
         unit = 1 if line is None else line.unit
-        self.station = Station(directory, self.policy.limits, self.policy.timing, sources, kind, unit)
+        voters = self.policy.voters
+        self.station = Station(directory, self.policy.limits, self.policy.timing, sources, kind, unit, voters)
         if kind == Device.MICROCONTROLLER and line is None:
             self.say("the policy demands an emergency-stop microcontroller: stopped until one is given with --bridge")
         self.memory[loop.OUT_FD] = open_output(self.options.output) if self.options.output else -1
@@ -206,7 +207,7 @@ class GuardProcess:
         names = ("channels", "inputs", "sources", "functions", "conditions", "zones", "period_ns")
         policy = {key: record[key] for key in ("name", "version", "digest")}
         paths.write_json(self.station.directory / paths.POLICY, {**record, "guard": facts})
-        info = {**facts, "policy": policy, **{key: record[key] for key in names}}
+        info = {**facts, "policy": policy, **{key: record[key] for key in names}, "voters": self.policy.voters}
         paths.write_json(self.station.directory / paths.GUARD_INFO, info)
 
     def _recorder(self) -> RecorderChild:

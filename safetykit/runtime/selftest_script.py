@@ -104,18 +104,18 @@ class Script:
     def _fill_command(self, frame: Any, tick: int) -> None:
         self._seq += 9 if tick in SKIPPED_TICKS else 1
         age_ns = int(self._timing[lay.COMMAND_STALE_NS])
-        frame.in_command_status = lay.STATUS_TORN if tick in TORN_TICKS else lay.STATUS_OK
-        frame.in_command_published += 1
-        frame.in_command_seq = self._seq - (2 if tick in BACKWARD_TICKS else tick in REPEATED_TICKS)
-        frame.in_command_count = self._channels - (tick in SHORT_TICKS)
-        frame.in_command_stamp_ns = self._now_ns
+        frame.in_command_status[0] = lay.STATUS_TORN if tick in TORN_TICKS else lay.STATUS_OK
+        frame.in_command_published[0] += 1
+        frame.in_command_seq[0] = self._seq - (2 if tick in BACKWARD_TICKS else tick in REPEATED_TICKS)
+        frame.in_command_count[0] = self._channels - (tick in SHORT_TICKS)
+        frame.in_command_stamp_ns[0] = self._now_ns
         if tick in FUTURE_TICKS:
-            frame.in_command_stamp_ns = self._now_ns + 1_000_000_000
+            frame.in_command_stamp_ns[0] = self._now_ns + 1_000_000_000
         if tick in OLD_TICKS:
-            frame.in_command_stamp_ns = self._now_ns - 2 * age_ns
-        frame.in_request_bits = 0 if tick in BITS_TICKS else int(self._timing[lay.ALL_CHANNELS])
+            frame.in_command_stamp_ns[0] = self._now_ns - 2 * age_ns
+        frame.in_request_bits[0] = 0 if tick in BITS_TICKS else int(self._timing[lay.ALL_CHANNELS])
         for channel in range(self._channels):
-            frame.in_ask[channel] = self._value(channel, tick)
+            frame.in_ask[0, channel] = self._value(channel, tick)
 
     def _value(self, channel: int, tick: int) -> float:
         """Steps to anywhere in twice the hard bounds every few ticks, and the values that are no numbers."""

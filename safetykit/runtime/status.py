@@ -18,12 +18,15 @@ from safetykit.runtime.atomics import load, store
 from safetykit.runtime.words import WordFile, Words
 
 MAGIC = 0x3130544154534B53  # "SKSTAT01"
-SLOTS = ("command", "function", *(f"source {n}" for n in range(8)), "cli", "ros", "console", "bridge")
+SLOTS = (
+    *("command", "function", *(f"source {n}" for n in range(8)), "cli", "ros", "console", "bridge"),
+    *("second command", "third command", "manual command", "objects"),
+)
 CONTROLS = 4
 
 MAGIC_AT, TICKS, STATE, MISSES, WAKE_MAX_NS, WORK_MAX_NS, WRITE_FAILED, STOP_EVENT, FAULTS = range(9)
-TORN = 16  # torn reads, by slot
-CONTROL_SEEN = TORN + len(SLOTS)  # PUBLISHED of the last control message that was acted upon, by client
+CONTROL_SEEN = 30  # PUBLISHED of the last control message that was acted upon, by client
+TORN = 40  # torn reads, by slot
 WAKE_BUCKETS = 64  # ticks by wake-up latency: 0-999 in us ...
 WAKE_FINE = 1000
 WAKE_COARSE = 32  # ... then by powers of two: 1-2 ms, 2-4 ms, ...

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from safetykit.core import layout
-from safetykit.core.layout import INPUT_COUNT, PERIOD_NS, T_INPUT
+from safetykit.core.bounds import OBJECT_COLS, OBJECTS_MAX
+from safetykit.core.columns.commands import MANUAL_TAKE
+from safetykit.core.layout import INPUT_COUNT, PERIOD_NS, T_INPUT, T_MANUAL
 from safetykit.core.step import start
 from safetykit.core.vocabulary import Device
 from safetykit.errors import MailboxError
-from safetykit.runtime import device, loop, mailbox, paths, status
+from safetykit.runtime import device, loop, mailbox, object_list, paths, status
 from safetykit.runtime.clock import NS_PER_S, new_timespec
 from safetykit.runtime.ring import Ring
 from safetykit.runtime.words import WordFile, Words
@@ -37,11 +39,14 @@ def wire(
     ring: Words,
     page: Words,
     stop_device: device.DeviceWiring,
+    objects: Words | None = None,
 ) -> loop.Wiring:
     """Private memory around the given shared words, started: the frame is in BOOT, old messages are known as old.
 
-    `boxes` has one mailbox per slot (``loop.SLOTS``).
+    `boxes` has one mailbox per slot (``loop.SLOTS``), `objects` is the larger one with the list of objects, if any.
     """
+    object_copy = mailbox.new_copy(object_list.WORDS)
+    values = object_copy[mailbox.PAYLOAD : object_list.WORDS].view(np.float64)
     frames = layout.new_frames(1)
     inbox = np.zeros(loop.SCRATCH + mailbox.WORDS, np.int64)
     inbox[mailbox.LOCK :: mailbox.WORDS] = mailbox.NOTHING_YET
@@ -57,6 +62,9 @@ def wire(
         boxes=tuple(boxes),
         inbox=inbox,
         inbox_values=inbox.view(np.float64),
+        objects=_nothing(object_list.WORDS) if objects is None else objects,
+        object_copy=object_copy,
+        object_values=values.reshape(OBJECTS_MAX, OBJECT_COLS),
         actuator=actuator,
         outbox=outbox,
         outbox_values=outbox[mailbox.PAYLOAD :].view(np.float64),
@@ -69,6 +77,13 @@ def wire(
     _know_old_messages(wiring)
     start(limits, timing, wiring.frame)
     return wiring
+
+
+def _nothing(size: int = mailbox.WORDS) -> Words:
+    """A box that reads as "never": for senders that the policy does not have."""
+    nothing = np.zeros(size, np.int64)
+    nothing[mailbox.MAGIC_AT] = mailbox.MAGIC
+    return nothing
 
 
 def _memory(timing: Words) -> Words:
@@ -92,7 +107,7 @@ def _know_old_messages(w: loop.Wiring) -> None:
         fresh = mailbox.receive(box, w.inbox, base, loop.SCRATCH) != layout.STATUS_OK
         w.memory[loop.BASELINE + slot] = 0 if fresh else w.inbox[base + mailbox.PUBLISHED]
         client = slot - loop.CONTROL_SLOT
-        if client < 0 or fresh:
+        if not 0 <= client < loop.CONTROL_COUNT or fresh:
             continue
         seen = status.CONTROL_SEEN + client
         w.memory[loop.STOPS_SEEN + client] = w.inbox[base + mailbox.PAYLOAD]
@@ -101,7 +116,11 @@ def _know_old_messages(w: loop.Wiring) -> None:
             and not w.inbox[base + mailbox.BITS] & mailbox.CONTROL_STOP
         ):
             w.page[seen] = w.inbox[base + mailbox.PUBLISHED]
-    w.memory[loop.REFUSED_SEEN] = w.boxes[loop.COMMAND_SLOT][mailbox.REFUSED]
+    size = object_list.WORDS
+    if mailbox.receive(w.objects, w.object_copy, 0, size, size) == layout.STATUS_OK:
+        w.memory[loop.BASELINE + loop.OBJECTS_SLOT] = w.object_copy[mailbox.PUBLISHED]
+    for sender, slot in enumerate((loop.COMMAND_SLOT, *range(loop.OTHER_SLOT, loop.SLOTS))):
+        w.memory[loop.REFUSED_SEEN + sender] = w.boxes[slot][mailbox.REFUSED]
 
 
 class Station:
@@ -118,8 +137,11 @@ class Station:
         sources: Sequence[str],
         kind: Device | None = None,
         unit: int = 1,
+        voters: Sequence[str] = (),
     ) -> None:
         """`kind` of emergency stop device, that of the policy if not given; `unit` number of a microcontroller.
+
+        `voters`: the names of redundant senders of commands, the first of which has the plain command mailbox.
 
         Raises MailboxError: a file cannot be made, or another guard runs in this directory.
         """
@@ -132,10 +154,13 @@ class Station:
         actuator.words[mailbox.OWNER] = os.getpid()
         names = [paths.COMMAND, paths.FUNCTION, *(paths.input_name(source) for source in sources)]
         boxes = [self._mailbox(name).words for name in names]
-        nothing = np.zeros(mailbox.WORDS, np.int64)  # reads as "never" for sources that the policy does not have
-        nothing[mailbox.MAGIC_AT] = mailbox.MAGIC
-        boxes += [nothing] * (loop.CONTROL_SLOT - len(boxes))
+        boxes += [_nothing()] * (loop.CONTROL_SLOT - len(boxes))
         boxes += [self._mailbox(paths.control_name(client)).words for client in paths.CONTROL_CLIENTS]
+        boxes += [self._mailbox(paths.command_name(name)).words for name in voters[1:]]
+        boxes += [_nothing()] * (loop.SLOTS - 1 - len(boxes))
+        is_driven = int(timing[T_MANUAL + MANUAL_TAKE]) >= 0
+        boxes.append(self._mailbox(paths.command_name(paths.MANUAL)).words if is_driven else _nothing())
+        objects = self._mailbox(paths.OBJECTS, object_list.WORDS).words
         self.ring = Ring.create(directory / paths.RING, ring_slots(int(timing[PERIOD_NS])))
         page, self.latched_before = status.create_status(directory / paths.STATUS)
         self._files.append(page)
@@ -143,10 +168,10 @@ class Station:
         self._files.append(shown)
         kind = Device(int(timing[layout.DEVICE])) if kind is None else kind
         stop_device = device.new_device(shown.words, kind, unit)
-        self.wiring = wire(limits, timing, boxes, actuator.words, self.ring.words, page.words, stop_device)
+        self.wiring = wire(limits, timing, boxes, actuator.words, self.ring.words, page.words, stop_device, objects)
 
-    def _mailbox(self, name: str) -> WordFile:
-        file = mailbox.create_mailbox(self.directory / name)
+    def _mailbox(self, name: str, size: int = mailbox.WORDS) -> WordFile:
+        file = mailbox.create_mailbox(self.directory / name, size)
         self._files.append(file)
         return file
 

@@ -46,7 +46,7 @@ def first_seen(fault: autonomy.Fault, number: int, performance: Performance) -> 
         changed = np.flatnonzero(np.diff(frames["in_function_seq"][tick - 1 :])) + tick
     else:
         values = wrong[0, 4:]
-        asked = frames["in_ask"][tick:, : values.size]
+        asked = frames["in_ask"][tick:, 0, : values.size]
         changed = np.flatnonzero(((asked == values) | (np.isnan(asked) & np.isnan(values))).all(axis=1)) + tick
     return int(changed[0]) if changed.size else None
 

@@ -57,7 +57,7 @@ def picture(frame: Any, allowed: Allowed, time_s: float, what: str, columns: int
         table.add_column(title, justify="right" if title in ("asked", "sent") else "left", style="")
     for channel, name in enumerate(allowed.channels):
         low, high = float(allowed.low[channel]), float(allowed.high[channel])
-        asked, sent = float(frame["in_ask"][channel]), float(frame["out_sent"][channel])
+        asked, sent = float(frame["in_ask"][0, channel]), float(frame["out_sent"][channel])
         table.add_row(
             f"{name:<14}",
             f"{asked:8.2f}",
@@ -98,7 +98,9 @@ class View:
             return
         self._next_line_s = time_s + 1.0
         count = len(self.allowed.channels)
-        asked, sent = (" ".join(f"{value:6.2f}" for value in frame[name][:count]) for name in ("in_ask", "out_sent"))
+        asked, sent = (
+            " ".join(f"{value:6.2f}" for value in part[:count]) for part in (frame["in_ask"][0], frame["out_sent"])
+        )
         state, action = name_of(State, int(frame["st_state"])), name_of(Action, int(frame["out_action"]))
         self.console.print(
             f"{time_s:5.1f} s  {what or 'all well':<26} asked {asked}  sent {sent}  {state} {action}",

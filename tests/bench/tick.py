@@ -52,12 +52,12 @@ def feed(timing: Any, frame: Any, asks: Any, values: Any, row: int) -> None:
         frame.in_source_status[s] = STATUS_OK
         frame.in_source_stamp_ns[s] = frame.in_now_ns
     for c in range(timing[CHANNEL_COUNT]):
-        frame.in_ask[c] = asks[row, c]
-    frame.in_command_status = STATUS_OK
-    frame.in_command_published += 1
-    frame.in_command_seq += 1
-    frame.in_command_stamp_ns = frame.in_now_ns
-    frame.in_command_count = timing[CHANNEL_COUNT]
+        frame.in_ask[0, c] = asks[row, c]
+    frame.in_command_status[0] = STATUS_OK
+    frame.in_command_published[0] += 1
+    frame.in_command_seq[0] += 1
+    frame.in_command_stamp_ns[0] = frame.in_now_ns
+    frame.in_command_count[0] = timing[CHANNEL_COUNT]
 
 
 @jit
@@ -97,7 +97,7 @@ def engaged(policy: Policy, driving: dict[str, float]) -> tuple[Any, Any, Any]:
     """(frame, asks, values) of a guard that is engaged. Raises RuntimeError when it does not come to that."""
     frame = layout.new_frames()[0]
     start(policy.limits, policy.timing, frame)
-    frame["in_selftest_ok"], frame["in_request_bits"] = 1, -1
+    frame["in_selftest_ok"], frame["in_request_bits"][0] = 1, -1
     values = np.zeros(max(len(policy.inputs), 1))
     for name, value in driving.items():
         if name in policy.inputs:

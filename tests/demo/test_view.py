@@ -17,7 +17,7 @@ from sim.demo.view import bar, picture
 @pytest.mark.parametrize("columns", [80, 100, 160])
 def test_the_view_fits_and_names_the_reason(columns: int) -> None:
     frame = layout.new_frames()[0]
-    frame["in_ask"][:4] = [40.0, -3.0, np.nan, 0.2]
+    frame["in_ask"][0, :4] = [40.0, -3.0, np.nan, 0.2]
     frame["st_state"], frame["out_action"] = State.ENGAGED, Action.HOLD
     frame["out_faults"] = 1 << Fault.COMMAND_NONFINITE
     with as_file(files("safetykit.policy") / "presets" / "quadrotor.yaml") as path:

@@ -47,13 +47,13 @@ def _command(rng: np.random.Generator, frame: np.record, asked: np.ndarray, now_
     values = asked.copy()
     if rng.random() < 0.03:
         values[rng.integers(len(asked))] = rng.choice([np.nan, np.inf, 1e300, -40.0])
-    frame.in_ask[: len(asked)] = values
-    frame.in_command_status = 1
-    frame.in_command_published += 1
-    frame.in_command_seq += int(rng.choice([1, 1, 1, 1, 1, 0, 9]))
-    frame.in_command_stamp_ns = now_ns - int(rng.choice([0, 0, 0, 1_000, 400_000_000]))
-    frame.in_command_count = len(asked)
-    frame.in_request_bits = -1 if k % 50 else 0
+    frame.in_ask[0, : len(asked)] = values
+    frame.in_command_status[0] = 1
+    frame.in_command_published[0] += 1
+    frame.in_command_seq[0] += int(rng.choice([1, 1, 1, 1, 1, 0, 9]))
+    frame.in_command_stamp_ns[0] = now_ns - int(rng.choice([0, 0, 0, 1_000, 400_000_000]))
+    frame.in_command_count[0] = len(asked)
+    frame.in_request_bits[0] = -1 if k % 50 else 0
 
 
 def _inputs(rng: np.random.Generator, policy: Policy, frame: np.record, now_ns: int) -> None:

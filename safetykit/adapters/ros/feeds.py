@@ -30,6 +30,8 @@ class Writer(Protocol):
         aux: int = 0,
     ) -> int: ...
 
+    def note_second_sender(self) -> None: ...
+
 
 @dataclass
 class Taken:
@@ -103,6 +105,8 @@ class CommandFeed:
     def take(self, place: int, message: Any, info: dict[str, Any], ros: ClockPair, system: ClockPair) -> None:
         """One message of topic number `place`."""
         if not self.topics[place].take(message, info, ros, system):
+            if self.writer is not None:
+                self.writer.note_second_sender()  # the guard raises SENDER
             return
         if self.writer is None or not all(topic.taken.fresh for topic in self.topics):
             return

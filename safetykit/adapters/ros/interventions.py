@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from safetykit.core.vocabulary import Action, Fault, State, fault_names
+from safetykit.runtime.blackbox.events import asked
 
 REPORT_GAP_NS = 100_000_000
 REPEAT_NS = 1_000_000_000
@@ -132,10 +133,11 @@ class Interventions:
             number = int(seen.frame["in_function"])
             known = 0 < number <= len(self._functions)
             values["function_refused"] = self._functions[number - 1] if known else "unknown"
+        wanted = asked(seen.frame, len(self._channels)).tolist()
         for channel, (name, reason) in enumerate(zip(self._channels, reasons, strict=True)):
-            asked, sent = float(seen.frame["in_ask"][channel]), float(seen.frame["out_sent"][channel])
-            if reason or asked != sent:
-                values[f"{name}.asked"] = repr(asked)
+            sent = float(seen.frame["out_sent"][channel])
+            if reason or wanted[channel] != sent:
+                values[f"{name}.asked"] = repr(wanted[channel])
                 values[f"{name}.sent"] = repr(sent)
                 values[f"{name}.reason"] = ", ".join(fault_names(reason)) or action_name(action)
         level = LEVEL_ERROR if action >= Action.PROTECTIVE_STOP else LEVEL_WARN

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from safetykit.core.columns.commands import MANUAL_ROW
 from safetykit.core.vocabulary import Action, Fault, State, fault_names
 
 WATCHED = (
     "st_state",
     "st_stop_event",
     "st_breaker",
+    "st_breaker_trial",
     "in_reset_seq",
     "in_function_seq",
     "out_action",
@@ -33,6 +35,15 @@ def state_name(number: int) -> str:
     return State(number).name if number in State._value2member_map_ else f"STATE_{number}"
 
 
+def asked(frames: Any, count: int) -> np.ndarray:
+    """What the first `count` channels were asked for, in one frame or many: by the operator, by the vote, or by the
+    one sender, as it sent it (NaN too)."""
+    plain, operator = frames["in_ask"][..., 0, :count], frames["in_ask"][..., MANUAL_ROW, :count]
+    voted = np.where(frames["st_vote_mask"][..., None] != 0, frames["st_ask"][..., :count], plain)
+    chosen: np.ndarray = np.where(frames["st_manual"][..., None] == 1, operator, voted)
+    return chosen
+
+
 def describe(frame: Any, channels: tuple[str, ...]) -> dict[str, Any]:
     """What the guard did in one frame: time, state, action, faults, and per channel asked, sent and why."""
     reasons = {
@@ -47,7 +58,7 @@ def describe(frame: Any, channels: tuple[str, ...]) -> dict[str, Any]:
         "action": action_name(int(frame["out_action"])),
         "power": int(frame["out_power"]),
         "faults": list(fault_names(int(frame["out_faults"]) & _ALL)),
-        "asked": [float(value) for value in frame["in_ask"][: len(channels)]],
+        "asked": asked(frame, len(channels)).tolist(),
         "sent": [float(value) for value in frame["out_sent"][: len(channels)]],
         "reasons": reasons,
     }
@@ -122,8 +133,9 @@ def _kinds(earlier: Any, frame: Any, functions: tuple[str, ...]) -> list[dict[st
         found.append({"event": "state", "from": state_name(int(earlier["st_state"]))})
     if differs("st_stop_event"):
         found.append({"event": "stop_event", "number": int(frame["st_stop_event"])})
-    if differs("st_breaker"):
-        found.append({"event": "breaker", "tripped": int(frame["st_breaker"])})
+    if differs("st_breaker") or differs("st_breaker_trial"):
+        breakers = {"tripped": "st_breaker", "trial": "st_breaker_trial", "latched": "st_breaker_latched"}
+        found.append({"event": "breaker", **{word: int(frame[field]) for word, field in breakers.items()}})
     if differs("in_reset_seq"):
         refused = bool(frame["out_faults"] & _RESET_REFUSED)
         found.append({"event": "reset", "for_stop_event": int(frame["in_reset_event"]), "refused": refused})

@@ -17,7 +17,7 @@ from typing import Any
 
 from safetykit.core.vocabulary import fault_names
 from safetykit.errors import LogError
-from safetykit.runtime.blackbox.events import action_name, state_name
+from safetykit.runtime.blackbox.events import action_name, asked, state_name
 from safetykit.runtime.blackbox.log_reader import Closed, Event, Frames, Item, Lost, Opened, Unreadable, read_log
 from safetykit.runtime.blackbox.opening import names
 from safetykit.runtime.blackbox.segments import LostReason
@@ -27,7 +27,7 @@ _NS_PER_S = 1_000_000_000
 _UTC_NS_MAX = 253_402_300_799 * _NS_PER_S
 _ALL = (1 << 64) - 1
 _SCALARS = ("in_now_ns", "out_seq", "st_state", "out_action", "out_faults", "out_power", "st_stop_event")
-_NEEDED = {*_SCALARS, "in_ask", "in_value", "out_sent", "out_reason"}
+_NEEDED = {*_SCALARS, "in_ask", "in_value", "out_sent", "out_reason", "st_ask", "st_manual", "st_vote_mask"}
 
 
 @dataclass
@@ -51,7 +51,7 @@ def _ticks(item: Frames, channels: tuple[str, ...], inputs: tuple[str, ...]) -> 
     frames, count = item.frames, len(channels)
     if not set(frames.dtype.names or ()) >= _NEEDED or max(count, len(inputs)) > frames["in_value"].shape[1]:
         raise LogError(f"{item.place}: recorded with another frame layout; use that release")
-    asked, sent = frames["in_ask"][:, :count].tolist(), frames["out_sent"][:, :count].tolist()
+    wanted, sent = asked(frames, count).tolist(), frames["out_sent"][:, :count].tolist()
     reasons = frames["out_reason"][:, :count].tolist()
     measured = frames["in_value"][:, : len(inputs)].tolist()
     scalars = {name: frames[name].tolist() for name in _SCALARS}
@@ -71,7 +71,7 @@ def _ticks(item: Frames, channels: tuple[str, ...], inputs: tuple[str, ...]) -> 
                 "power": scalars["out_power"][k],
                 "stop_event": scalars["st_stop_event"][k],
                 "faults": list(fault_names(scalars["out_faults"][k] & _ALL)),
-                "asked": dict(zip(channels, asked[k], strict=True)),
+                "asked": dict(zip(channels, wanted[k], strict=True)),
                 "sent": dict(zip(channels, sent[k], strict=True)),
                 "reasons": {
                     name: list(fault_names(mask & _ALL))

@@ -123,6 +123,10 @@ def test_every_tick_finds_the_same_events_in_the_frames(log: Path) -> None:
     assert pick[0] == pick[1]
 
 
+def test_old_logs_can_be_searched_for_the_old_names_of_breakers(log: Path) -> None:
+    assert json_lines(call("show", log, "--json", "--faults", "breaker_0")) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -45,7 +45,7 @@ def test_mcap_holds_every_tick_by_name(write_log: WriteLog, run: np.ndarray, rov
         assert message["action"] == Action(frame["out_action"]).name
         assert message["faults"] == list(fault_names(int(frame["out_faults"])))
         for place, name in enumerate(rover.channels):
-            assert close_to_recorded(message["asked"][name], frame["in_ask"][place])
+            assert close_to_recorded(message["asked"][name], frame["in_ask"][0, place])
             assert message["sent"][name] == frame["out_sent"][place]
             assert message["reasons"].get(name, []) == list(fault_names(int(frame["out_reason"][place])))
         for place, name in enumerate(rover.inputs):
@@ -94,7 +94,7 @@ def test_csv_holds_every_tick(write_log: WriteLog, run: np.ndarray, tmp_path: Pa
     for row, frame in zip(rows, run, strict=True):
         assert int(row["tick"]) == frame["out_seq"]
         assert float(row["sent.linear_mps"]) == frame["out_sent"][0]
-        np.testing.assert_equal(float(row["asked.linear_mps"]), frame["in_ask"][0])
+        np.testing.assert_equal(float(row["asked.linear_mps"]), frame["in_ask"][0, 0])
         assert float(row["input.speed_mps"]) == frame["in_value"][0]
         assert row["utc"].endswith("Z")
 

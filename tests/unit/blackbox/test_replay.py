@@ -64,7 +64,7 @@ def test_any_changed_state_or_output_is_named(tmp_path: Path, run: np.ndarray, r
 
 def test_a_changed_input_shows_in_what_follows_from_it(tmp_path: Path, run: np.ndarray, rover: Policy) -> None:
     frames = run.copy()
-    frames["in_ask"][60, 0] += 0.001
+    frames["in_ask"][60, 0, 0] += 0.001
     report = replay(log_of(tmp_path / "log", frames, rover))
     assert report.first_difference is not None
     assert report.first_difference.frame == 60

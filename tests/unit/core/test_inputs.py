@@ -122,7 +122,7 @@ def test_a_frozen_stamp_is_a_repetition_even_with_a_new_sequence_number() -> Non
 def test_a_restarted_sender_may_count_anew_only_while_not_engaged() -> None:
     drive = Drive()
     drive.ticks(3, 0.0, seq=None)
-    drive.guard.frame.in_command_seq = 1_000
+    drive.guard.frame.in_command_seq[0] = 1_000
     drive.tick(0.0)
     decision = drive.tick(0.0, seq=1)
     assert "COMMAND_REORDERED" not in decision.faults
@@ -132,7 +132,7 @@ def test_a_restarted_sender_may_count_anew_only_while_not_engaged() -> None:
 def test_a_torn_command_keeps_the_last_one_until_it_is_late() -> None:
     drive = Drive().engaged()
     drive.tick(0.5)
-    drive.guard.frame.in_command_status = layout.STATUS_TORN
+    drive.guard.frame.in_command_status[0] = layout.STATUS_TORN
     decision = drive.tick()
     assert decision.faults == ("COMMAND_TORN",)
     assert (decision.action, decision.sent["a"]) == (Action.HOLD, 0.5)

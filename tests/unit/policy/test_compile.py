@@ -10,6 +10,7 @@ import pytest
 
 from safetykit.core import bounds as b
 from safetykit.core import layout as at
+from safetykit.core.columns import breakers, motion
 from safetykit.core.vocabulary import Action, ConditionKind, Fallback, Fault, Geometry
 from safetykit.policy import Policy, load_policy, parse_policy
 from safetykit.policy.reactions import DEFAULT, FIXED, FLOOR
@@ -275,14 +276,31 @@ def test_keep_is_taken_as_written() -> None:
 
 def test_zones() -> None:
     policy = load_policy("quadrotor")
-    area = row(policy.limits, at.L_ZONE, at.ZONE_COLS, 0)
-    assert list(area[: at.ZONE_XY + 8]) == [-5, 100, -100, -100, 100, -100, 100, 100, -100, 100]
-    assert list(row(policy.timing, at.T_ZONE, at.ZONE_COLS_I, 0)) == [4, 1, 1]
-    assert list(row(policy.timing, at.T_ZONE, at.ZONE_COLS_I, 1)) == [4, 0, 0]
-    document = edited("quadrotor", {"zones.tower": {"rule": "keep_out", "corners_m": [[20, 20], [30, 20], [30, 30]]}})
+    area = row(policy.limits, at.L_ZONE, motion.ZONE_COLS, 0)
+    assert list(area[:6]) == [-5, 100, -100, -100, 100, 100], "floor, ceiling, and what it lies in"
+    assert list(area[motion.ZONE_XY :][:8]) == [-100, -100, 100, -100, 100, 100, -100, 100]
+    assert list(row(policy.timing, at.T_ZONE, motion.ZONE_COLS_I, 0)) == [4, motion.KEEP_IN]
+    assert list(row(policy.timing, at.T_ZONE, motion.ZONE_COLS_I, 1)) == [4, motion.CONDITION_ONLY]
+    assert list(policy.timing[at.T_ZONES : at.T_ZONES + motion.ZONES_COLS]) == [1, 1, 0]
+    document = edited("quadrotor", {"zones.tower": {"rule": "keep_out", "corners_m": [[20, 20], [30, 30], [30, 20]]}})
     policy = parse_policy(document)
-    assert list(row(policy.timing, at.T_ZONE, at.ZONE_COLS_I, 3)) == [3, 0, 1]
-    assert list(row(policy.limits, at.L_ZONE, at.ZONE_COLS, 3)[:2]) == [-at.UNLIMITED, at.UNLIMITED]
+    assert list(row(policy.timing, at.T_ZONE, motion.ZONE_COLS_I, 3)) == [3, motion.KEEP_OUT]
+    tower = row(policy.limits, at.L_ZONE, motion.ZONE_COLS, 3)
+    assert list(tower[:2]) == [-at.UNLIMITED, at.UNLIMITED]
+    assert list(tower[motion.ZONE_XY :][:6]) == [30, 20, 30, 30, 20, 20], "counter-clockwise"
+    assert list(tower[motion.ZONE_CORRECT : motion.ZONE_EXCESS + 1]) == [0.5, 0, 0]
+
+
+def test_zones_that_are_circles() -> None:
+    mast = {"rule": "keep_out", "centre_m": [20, 30], "radius_m": 5}
+    yard = {"rule": "keep_in", "centre_m": [20, 30], "radius_m": 50}
+    policy = parse_policy(edited("quadrotor", {"zones.mast": mast, "zones.yard": yard}))
+    assert list(row(policy.timing, at.T_ZONE, motion.ZONE_COLS_I, 3)) == [0, motion.KEEP_OUT]
+    assert list(row(policy.limits, at.L_ZONE, motion.ZONE_COLS, 3)[2:9]) == [15, 25, 25, 35, 20, 30, 5]
+    assert list(row(policy.timing, at.T_ZONE, motion.ZONE_COLS_I, 4)) == [64, motion.KEEP_IN]
+    corners = row(policy.limits, at.L_ZONE, motion.ZONE_COLS, 4)[motion.ZONE_XY :]
+    assert max(abs(math.hypot(x - 20, y - 30) - 50) for x, y in corners.reshape(-1, 2)) < 1e-9
+    assert list(policy.timing[at.T_ZONES : at.T_ZONES + motion.ZONES_COLS]) == [1, 2, 0]
 
 
 def test_recovery() -> None:
@@ -297,7 +315,7 @@ def test_recovery() -> None:
 
 def test_breakers_and_reactions() -> None:
     policy = parse_policy(edited("quadrotor", {"reactions.COMMAND_LATE": "RECOVER"}))
-    mask, count, window_ns = row(policy.timing, at.T_BREAKER, at.BREAKER_COLS, 0)
+    mask, count, window_ns, *_ = row(policy.timing, at.T_BREAKER, breakers.BREAKER_COLS_I, 0)
     assert mask == 1 << Fault.BOUND | 1 << Fault.NORM
     assert (count, window_ns) == (60, 1_000_000_000)
     actions = {
@@ -307,7 +325,7 @@ def test_breakers_and_reactions() -> None:
         if int(policy.timing[at.T_ACTION + number]) >> bit & 1
     }
     assert set(actions) == set(Fault)
-    expected = {**DEFAULT, Fault.COMMAND_LATE: Action.RECOVER, Fault.BREAKER_0: Action.DEGRADE}
+    expected = {**DEFAULT, Fault.COMMAND_LATE: Action.RECOVER}
     assert actions == expected
     assert sum(int(policy.timing[at.T_ACTION + number]).bit_count() for number in range(len(Action))) == len(Fault)
 

@@ -10,12 +10,19 @@ import pytest
 
 from safetykit.errors import PolicyError
 from safetykit.policy import load_policy, parse_policy
+from tests.unit.policy.cases_breakers import BREAKERS
+from tests.unit.policy.cases_commands import COMMANDS
+from tests.unit.policy.cases_motion import MOTION
+from tests.unit.policy.cases_objects import OBJECTS
 from tests.unit.policy.cases_relations import RELATIONS
+from tests.unit.policy.cases_rules import RULES
 from tests.unit.policy.cases_structure import STRUCTURE
 from tests.unit.policy.cases_text import TEXTS
+from tests.unit.policy.cases_watch import WATCH
+from tests.unit.policy.cases_zones import ZONES
 from tests.unit.policy.edits import edited, plain, run_cli, write_yaml
 
-CASES = [*STRUCTURE, *RELATIONS]
+CASES = [*STRUCTURE, *BREAKERS, *COMMANDS, *MOTION, *RELATIONS, *RULES, *WATCH, *ZONES, *OBJECTS]
 
 
 def test_there_are_enough_cases() -> None:

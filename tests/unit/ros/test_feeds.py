@@ -28,10 +28,14 @@ class Box:
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
+        self.second_senders = 0
 
     def publish(self, values: Any, **rest: Any) -> int:
         self.sent.append({"values": list(values), **rest})
         return len(self.sent)
+
+    def note_second_sender(self) -> None:
+        self.second_senders += 1
 
 
 def clocks(now_ns: int) -> tuple[ClockPair, ClockPair]:
@@ -84,6 +88,7 @@ def test_a_second_publisher_is_dropped_until_the_first_is_silent_or_gone(feed: C
     assert owner is not None
     assert [take(b"a", 0), take(b"b", 10 * MS), take(b"a", 20 * MS)] == [1, 1, 2]
     assert owner.dropped == 1
+    assert feed.writer.second_senders == 1  # type: ignore[union-attr]
     assert take(b"b", 20 * MS + SECOND) == 2
     assert take(b"b", 21 * MS + SECOND) == 3  # silent for longer than a second
     assert owner.changes == 1

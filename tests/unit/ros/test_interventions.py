@@ -19,7 +19,7 @@ CLAMP, BOUND = int(Action.CLAMP), 1 << Fault.BOUND
 def frames(count: int, action: int = CLAMP, faults: int = BOUND, state: int = State.ENGAGED) -> Any:
     made = new_frames(count)
     made["out_action"], made["out_faults"], made["st_state"] = action, faults, state
-    made["in_ask"][:, 0], made["out_sent"][:, 0], made["out_reason"][:, 0] = 9.0, 1.0, faults
+    made["in_ask"][:, 0, 0], made["out_sent"][:, 0], made["out_reason"][:, 0] = 9.0, 1.0, faults
     return made
 
 

@@ -52,7 +52,7 @@ def test_the_raw_count_reaches_the_core(rig: Rig) -> None:
     rig.inputs()
     rig.command(ZERO, count=-7)
     rig.tick()
-    assert rig.frame.in_command_count == -7
+    assert rig.frame.in_command_count[0] == -7
     assert "COMMAND_SIZE" in rig.output().fault_names
 
 
