@@ -104,7 +104,7 @@ class Road(Drive):
         super().__init__(made, **inputs)
         for name in self.guard.policy.inputs:
             self.inputs.setdefault(name, 0.0)
-        self.objects: list[list[float]] = list(objects)
+        self.objects: list[list[float]] = [list(item) for item in objects]
 
     def tick(self, *command: float, **options: Any) -> Decision:
         """One tick in which the list is heard anew; `objects=None` leaves it out."""

@@ -183,13 +183,29 @@ def _gather(limits: Limits, timing: Timing, frame: Frame, v: Vector, now: _Now, 
             what = -OF_FLOOR if side == 0 else -OF_CEILING
             count, why = _plane(limits, timing, frame, now, box, (count, what), (normal, bound))
             faults |= why
-    fastest, speed = planes.speed_max(limits, frame), length(v)
-    if limits[L_MOTION + MOTION_RESPONSE] == 0.0 and fastest < UNLIMITED and speed > 0.0:
-        normal = v[0] / speed, v[1] / speed, v[2] / speed
-        soon = speed + max(dot(normal, now[1]), 0.0) * limits[L_MOTION + MOTION_LATENCY]
-        bound = max(limits[L_MOTION + MOTION_GAIN] * (fastest - soon), -limits[L_MOTION + MOTION_BRAKE])
-        count, why = _plane(limits, timing, frame, now, box, (count, -OF_SPEED), (normal, bound))
+    if limits[L_MOTION + MOTION_RESPONSE] == 0.0 and planes.speed_max(limits, frame) < UNLIMITED:
+        count, why = _speed(limits, timing, frame, v, now, box, count)
         faults |= why
+    return count, faults
+
+
+@jit_apart
+def _speed(
+    limits: Limits, timing: Timing, frame: Frame, v: Vector, now: _Now, box: _Box, count: int
+) -> tuple[int, int]:
+    """(planes, faults) of the speed: along the velocity, and along the one that the latency may hide in a turn."""
+    fastest, latency, faults = planes.speed_max(limits, frame), limits[L_MOTION + MOTION_LATENCY], 0
+    sent = now[1]
+    soon = v[0] + latency * sent[0], v[1] + latency * sent[1], v[2] + latency * sent[2]
+    speed = max(length(v), length(soon))
+    bound = max(limits[L_MOTION + MOTION_GAIN] * (fastest - speed), -limits[L_MOTION + MOTION_BRAKE])
+    for late in range(2):
+        way = soon if late else v
+        size = length(way)
+        if size > 0.0:
+            normal = way[0] / size, way[1] / size, way[2] / size
+            count, why = _plane(limits, timing, frame, now, box, (count, -OF_SPEED), (normal, bound))
+            faults |= why
     return count, faults
 
 
@@ -277,10 +293,8 @@ def _solve(
             return False, count, u
         before = count
         count, faults = _cut(limits, timing, frame, v, now, u, count)
-        if faults:
-            return False, count, u
-        if count == before:
-            return True, count, u
+        if faults or count == before:
+            return faults == 0, count, u
     return False, count, box[2]
 
 

@@ -6,7 +6,6 @@ count: what is known of them may only restrict.
 
 from __future__ import annotations
 
-from safetykit.core.bounds import OBJECTS_MAX
 from safetykit.core.columns.objects import (
     ID_MAX,
     OBJ_HEIGHT,
@@ -55,8 +54,8 @@ def _judge(limits: Limits, timing: Timing, frame: Frame) -> int:
     if not 0 <= count <= timing[T_OBJECTS + OBJECTS_COUNT]:
         faults |= OBJECTS
         count = min(max(count, 0), timing[T_OBJECTS + OBJECTS_COUNT])
-    frame.st_objects_count = min(count, OBJECTS_MAX)
-    for k in range(frame.st_objects_count):
+    frame.st_objects_count = count
+    for k in range(count):
         if not sound(limits, frame, k):
             if frame.st_objects_unsound == 0:
                 frame.st_objects_first_unsound = k

@@ -7,8 +7,8 @@ active at once; their normals are made orthonormal anew in every step (Gram-Schm
 carries no error from step to step.
 
 Tolerances: a constraint counts as kept within `TOLERANCE` x (1 + |b|); a normal whose part outside the span of the
-active ones is shorter than `INDEPENDENT` counts as inside it. More than `STEPS_MAX` constraints taken in, or anything
-not finite, is reported as infeasible: the caller then brakes.
+active ones is shorter than `INDEPENDENT` counts as inside it. More than `STEPS_MAX` constraints taken in or let go, or
+anything not finite, is reported as infeasible: the caller then brakes.
 """
 
 from __future__ import annotations
@@ -63,32 +63,31 @@ def project(
         _set(active, k, _ZERO, 0.0, NONE)
     if not _finite(planes, count, lo, hi, wanted):
         return False, u[0], u[1], u[2]
+    row, excess, price, normal = NONE, 0.0, 0.0, _ZERO
     for _ in range(STEPS_MAX):
-        row, excess, normal = _worst(planes, count, lo, hi, u)
         if row == NONE:
-            return True, u[0], u[1], u[2]
-        price, found = 0.0, False
-        for _ in range(ACTIVE_MAX + 1):
-            shares, rest = _split(active, normal)
-            room = dot(rest, rest) if held < ACTIVE_MAX else 0.0
-            full = excess / room if room > INDEPENDENT * INDEPENDENT else _INF
-            weakest, part = _first_to_leave(active, held, shares)
-            step = min(full, part)
-            if not step < _INF:
-                return False, u[0], u[1], u[2]
-            for k in range(held):
-                active[k, ACTIVE_PRICE] = max(active[k, ACTIVE_PRICE] - step * shares[k], 0.0)
-            price += step
-            if full < _INF:
-                u = u[0] - step * rest[0], u[1] - step * rest[1], u[2] - step * rest[2]
-                excess -= step * room
-            if full <= part:
-                _set(active, held, normal, price, row)
-                held, found = held + 1, True
-                break
-            held = _let_go(active, held, weakest)
-        if not found:
+            row, excess, normal = _worst(planes, count, lo, hi, u)
+            price = 0.0
+            if row == NONE:
+                return True, u[0], u[1], u[2]
+        shares, rest = _split(active, normal)
+        room = dot(rest, rest) if held < ACTIVE_MAX else 0.0
+        full = excess / room if room > INDEPENDENT * INDEPENDENT else _INF
+        weakest, part = _first_to_leave(active, held, shares)
+        step = min(full, part)
+        if not step < _INF:
             return False, u[0], u[1], u[2]
+        for k in range(held):
+            active[k, ACTIVE_PRICE] = max(active[k, ACTIVE_PRICE] - step * shares[k], 0.0)
+        price += step
+        if full < _INF:
+            u = u[0] - step * rest[0], u[1] - step * rest[1], u[2] - step * rest[2]
+            excess -= step * room
+        if full <= part:
+            _set(active, held, normal, price, row)
+            held, row = held + 1, NONE
+        else:
+            held = _let_go(active, held, weakest)
     return False, u[0], u[1], u[2]
 
 

@@ -124,7 +124,7 @@ def _verdict(path: Path, old: Any, new: Any, before: PolicyDocument, after: Poli
     head, key = path[0], path[-1]
     if head in ("format", "name", "version", "vehicle", "description", "recovery"):
         return "other"
-    if head in _SECTION_ALLOWS and (len(path) == 1 or path[:2] == ("shadow", "map") and len(path) == 3):
+    if head in _SECTION_ALLOWS and (len(path) == 1 or (path[:2] == ("shadow", "map") and len(path) == 3)):
         return _by_presence(old, new, present_allows=_SECTION_ALLOWS[str(head)])
     if path[:2] == ("manual", "take"):
         return "other"

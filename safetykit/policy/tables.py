@@ -13,6 +13,7 @@ from safetykit.policy import (
     shapes,
     tables_breakers,
     tables_commands,
+    tables_motion,
     tables_objects,
     tables_rules,
     tables_watch,
@@ -37,6 +38,7 @@ def tables(policy: Policy) -> Iterator[Table]:
         _groups(document),
         _permission(document, names),
         _functions(document, names),
+        _motion(document),
         _zones(document),
         _objects(document),
         _watch(document, names),
@@ -176,6 +178,13 @@ def _zones(document: PolicyDocument) -> Table:
         shape = spots if zone.radius_m is None else f"circle of {zone.radius_m:g} about {spots}"
         correct = zone.ahead_m if document.motion is not None and zone.rule != "condition" else None
         _add(table, name, zone.rule, shape, zone.floor_m, zone.ceiling_m, correct, zone.speed_mps_max)
+    return table
+
+
+def _motion(document: PolicyDocument) -> Table:
+    table = _table("Motion", *tables_motion.HEADS)
+    for row in tables_motion.rows(document):
+        _add(table, *row)
     return table
 
 

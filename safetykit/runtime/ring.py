@@ -29,7 +29,7 @@ HEADER_WORDS = 16
 NEVER = -1  # TAIL of a ring whose reader does not say how far it is
 PAGE_BYTES = 4096
 FRAME_WORDS = layout.FRAME.itemsize // WORD_BYTES
-SLOTS_LIMIT = 1 << 16  # 580 MB; more can only be a damaged header
+SLOTS_LIMIT = 1 << 16  # 2.2 GB; more can only be a damaged header
 
 
 @jit_apart

@@ -22,7 +22,7 @@ from safetykit.runtime.ring import Ring
 from safetykit.runtime.words import WordFile, Words
 
 RING_SECONDS = 4  # a recorder that was killed is back in less
-RING_SLOTS_MIN, RING_SLOTS_MAX = 512, 4096  # 4.5 MB and 36 MB
+RING_SLOTS_MIN, RING_SLOTS_MAX = 512, 4096  # 17 MB and 137 MB
 
 
 def ring_slots(period_ns: int) -> int:

@@ -14,7 +14,18 @@ from rich.console import Console
 from tests.bench import report
 from tests.bench.measure import Section
 
-PARTS = ("tick", "decision_checks", "barrier_filter", "temporal_rules", "path", "bench_blackbox", "startup", "wakeup", "ros_contrast", "estop")
+PARTS = (
+    "tick",
+    "decision_checks",
+    "barrier_filter",
+    "temporal_rules",
+    "path",
+    "bench_blackbox",
+    "startup",
+    "wakeup",
+    "ros_contrast",
+    "estop",
+)
 
 
 def main(wanted: list[str]) -> int:

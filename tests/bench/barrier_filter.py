@@ -174,8 +174,8 @@ def run() -> list[Section]:
     )  # fmt: skip
     changed = changed_share(at, asks)
     note = (
-        f"{reference / whole:.0f} times as fast. Both solve the quadratic programme exactly; the barriers differ in "
-        f"form, cbfpy has no latency and no set-points. {changed:.0%} of the commands had to be changed. cbfpy is called "
-        "from Python, which is how it is used; the filter runs within the compiled tick."
+        f"{reference / whole:.0f} times as fast. Both solve a quadratic programme; the barriers differ in "
+        f"form, cbfpy has no latency and no set-points. {changed:.0%} of the commands had to be changed. cbfpy is "
+        "called from Python, which is how it is used; the filter runs within the compiled tick."
     )
     return [Section("Barrier filter", "one call of `cbfpy.CBF.safety_filter` for the same eight barriers", rows, note)]

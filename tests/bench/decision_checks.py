@@ -1,4 +1,4 @@
-"""The whole tick with every kind of check at work: 8 channels, 8 zones of 16 corners, 16 objects, 10 rules, the filter."""
+"""The whole tick with every kind of check at work: zones, objects under RSS, rules and the barrier filter."""
 
 from __future__ import annotations
 
@@ -159,8 +159,9 @@ def run() -> list[Section]:
         Row("longest of all", most, "ns", clock),
     )
     note = (
-        f"{len(policy.channels)} channels, {ZONES} zones of {CORNERS} corners, {OBJECTS} objects under RSS, barrier filter "
-        f"holding back in every tick ({int(frame['st_wall_count'])} walls), {RULES} rules; {REPEATS} runs of {TICKS} ticks, "
-        f"then {SINGLE_TICKS} ticks by the clock, its two reads included. No real-time rights: the longest is the machine's."
+        f"{len(policy.channels)} channels, {ZONES} zones of {CORNERS} corners, {OBJECTS} objects, {RULES} rules, "
+        f"barrier filter holding back in every tick ({int(frame['st_wall_count'])} walls); {REPEATS} runs of {TICKS} "
+        f"ticks, then {SINGLE_TICKS} ticks by the clock, its two reads included. No real-time rights: the longest is "
+        "the machine's."
     )
     return [Section("Whole tick with every check", "one `clock_gettime` from compiled code", rows, note)]

@@ -24,6 +24,7 @@ CORE = ROOT / "safetykit" / "core"
 # Data and plumbing without a decision; protocol.py is generated, and both ends of the line check it.
 SKIPPED = ("bounds.py", "jit.py", "layout.py", "vocabulary.py", "protocol.py", "__init__.py")
 COMPILER_ONLY = ("_word", "_load", "_store")  # code generators: the interpreted core never calls them
+MAKE_TABLE = ("next_by_rows", "_dense")  # of stop.py: they run at import
 COMPARE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
 ARITHMETIC = {
     ast.Add: ast.Sub,
@@ -101,7 +102,8 @@ def _of_function(file: str, function: ast.FunctionDef, lines: list[str], module:
             if _essence(code) != original:
                 text = " ".join(lines[line - 1].split())
                 last = _header_end(statement)
-                yield Mutant(file, function.name, statement.lineno, last, text, what, _putting_code(target, code))
+                install = _putting_code(module, target, code)
+                yield Mutant(file, function.name, statement.lineno, last, text, what, install)
 
 
 def _compiled(function: ast.FunctionDef) -> CodeType:
@@ -115,9 +117,11 @@ def _essence(code: CodeType) -> tuple[object, ...]:
     return code.co_code, repr(code.co_consts), code.co_names, code.co_varnames
 
 
-def _putting_code(target: FunctionType, code: CodeType) -> Callable[[], None]:
+def _putting_code(module: Any, target: FunctionType, code: CodeType) -> Callable[[], None]:
     def install() -> None:
         target.__code__ = code  # everybody who imported the function sees it
+        if target.__name__ in MAKE_TABLE:
+            _make_table(module)
 
     return install
 
@@ -137,18 +141,29 @@ def _changes(function: ast.FunctionDef, statement: ast.stmt) -> Iterator[Change]
     for node in _expressions(statement):
         for field, value in _replacements(node):
             old = getattr(node, field)
-            before = ast.unparse(node) if isinstance(node, ast.expr) else _headline(node)
-            setattr(node, field, value)
-            after = ast.unparse(node) if isinstance(node, ast.expr) else _headline(node)
-            setattr(node, field, old)
+            what = _told(node, field, value)
             line = getattr(node, "lineno", statement.lineno)
-            yield line, f"{before} -> {after}", _setter(node, field, value), _setter(node, field, old)
+            yield line, what, _setter(node, field, value), _setter(node, field, old)
     yield from _removals(function, statement)
     yield from _unary(statement)
 
 
-def _headline(node: ast.AST) -> str:
-    return ast.unparse(node).splitlines()[0].rstrip(":")
+def _told(node: Any, field: str, value: Any) -> str:
+    """The change in words: short, the source line stands beside it."""
+    if field == "test":
+        return "negated"
+    if isinstance(node, ast.BoolOp):
+        return "or -> and" if isinstance(value, ast.And) else "and -> or"
+    if isinstance(node, ast.Compare):
+        place = next(place for place, operator in enumerate(node.ops) if operator is not value[place])
+        left, right = [node.left, *node.comparators][place : place + 2]
+        pair, changed = (ast.Compare(left, [ops[place]], [right]) for ops in (node.ops, value))
+        return f"{ast.unparse(pair)} -> {ast.unparse(changed)}"
+    old, before = getattr(node, field), ast.unparse(node)
+    setattr(node, field, value)
+    after = ast.unparse(node)
+    setattr(node, field, old)
+    return f"{before} -> {after}"
 
 
 def _expressions(statement: ast.stmt) -> Iterator[ast.AST]:
@@ -178,8 +193,15 @@ def _replacements(node: ast.AST) -> Iterator[tuple[str, object]]:
             yield "value", node.value + 1
     if isinstance(node, ast.Name) and node.id in CALLS:
         yield "id", CALLS[node.id]
-    if isinstance(node, ast.If | ast.IfExp | ast.While):
+    if isinstance(node, ast.If | ast.IfExp | ast.While) and not _negated_elsewhere(node.test):
         yield "test", ast.UnaryOp(ast.Not(), node.test)
+
+
+def _negated_elsewhere(test: ast.expr) -> bool:
+    """A `not` is taken away, == and != change places: the same as negating the condition."""
+    if isinstance(test, ast.Compare):
+        return len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq | ast.NotEq)
+    return isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)
 
 
 def _removals(function: ast.FunctionDef, statement: ast.stmt) -> Iterator[Change]:
@@ -294,7 +316,12 @@ def _without_row(module: Any, place: int) -> Edit:
 
     def install() -> None:
         module.TRANSITIONS = (*module.TRANSITIONS[:place], *module.TRANSITIONS[place + 1 :])
-        module.NEXT_STATE.flags.writeable = True
-        module.NEXT_STATE[...] = module._dense()
+        _make_table(module)
 
     return install
+
+
+def _make_table(module: Any) -> None:
+    """Works out the dense table of states again, in place: everybody who imported it sees it."""
+    module.NEXT_STATE.flags.writeable = True
+    module.NEXT_STATE[...] = module._dense()

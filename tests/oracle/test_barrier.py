@@ -100,11 +100,13 @@ def drone_expected(loop: Loop, made: Any, v: Any, sent: Any, around: list[Wall],
     if "speed_mps_max" in m and by_velocity:
         radius = max(m["speed_mps_max"], float(np.linalg.norm(sent)) - m["brake_mps2"] * DT)
         balls.append(lambda u: radius - float(np.linalg.norm(u)))
-    if "speed_mps_max" in m and not by_velocity and np.linalg.norm(v) > 0:
-        n = v / np.linalg.norm(v)
-        soon = float(np.linalg.norm(v)) + max(float(n @ sent), 0) * m["latency_ms"] / 1000
-        bound = max(m["gain_per_s"] * (m["speed_mps_max"] - soon), -m["brake_mps2"])
-        rows.append((n, max(bound, on_the_way(m, n, sent, lo, hi)) if bound < n @ sent else bound))
+    if "speed_mps_max" in m and not by_velocity:
+        soon = v + sent * m["latency_ms"] / 1000
+        speed = max(float(np.linalg.norm(v)), float(np.linalg.norm(soon)))
+        bound = max(m["gain_per_s"] * (m["speed_mps_max"] - speed), -m["brake_mps2"])
+        for way in (v, soon):
+            n = way / np.linalg.norm(way)
+            rows.append((n, max(bound, on_the_way(m, n, sent, lo, hi)) if bound < n @ sent else bound))
     if "tilt_rad_max" in m:
         level, lift = (v, G * m["response_s"]) if by_velocity else (np.zeros(3), G)
         k = math.tan(m["tilt_rad_max"])

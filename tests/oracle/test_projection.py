@@ -89,6 +89,22 @@ def test_as_many_planes_as_there_can_be() -> None:
         assert np.abs(mine - other).max() <= AGREES * case.size
 
 
+def test_normals_that_depend_on_each_other_but_for_rounding() -> None:
+    rng = np.random.default_rng(6)
+    for _ in range(300):
+        a, b = rng.normal(size=(2, 3))
+        a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
+        between, across = a + b, a - b
+        normals = np.array([a, b, between / np.linalg.norm(between), across / np.linalg.norm(across), -a])
+        case = Problem(
+            normals, np.array([1.0, 1.0, 0.9, 0.5, rng.choice([1.0, -0.5])]), np.array(SIDE), rng.normal(size=3) * 4
+        )
+        mine, other = by_core(case), by_least_distance(case)
+        assert mine is not None
+        assert other is not None
+        assert np.abs(mine - other).max() <= AGREES * case.size, case
+
+
 @pytest.mark.parametrize("gap", [0.1, 1e-6])
 def test_two_planes_that_leave_nothing_between_them(gap: float) -> None:
     for axis in np.eye(3):

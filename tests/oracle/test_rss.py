@@ -191,6 +191,8 @@ def test_exactly_the_needed_distance_is_safe_and_one_unit_less_is_not(speed: flo
     if way < 0 and other <= 0:
         return  # behind and leaving: nothing is needed
     needed = look(road, thing(way * 450.0, vx=other), speed).needed
+    if needed >= 446.0:
+        return  # the edge lies beyond what is looked at
 
     def dangerous(x: float) -> bool:
         # y = -1: on the right, in the way. The response of a new object has the lateral bit where it is dangerous.

@@ -1,4 +1,4 @@
-"""A seeded stream through policies with every kind of check: a car among zones and others, and a drone among obstacles."""
+"""A seeded stream through policies with every kind of check: a car among others, a drone among obstacles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One decision explained from its frame: which check, which numbers, which line of the policy, what was asked and sent."""
+"""One decision explained from its frame: which check, which numbers, which part of the policy, what was sent."""
 
 from __future__ import annotations
 

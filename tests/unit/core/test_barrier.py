@@ -51,9 +51,6 @@ def held(loop: Loop) -> list[int]:
     return [int(of) // OF_KIND for of in loop.frame.st_barrier_of if of != -1]
 
 
-# ------------------------------------------------------------------------------------------------ what it changes
-
-
 def test_without_the_section_nothing_is_changed() -> None:
     loop = Loop({**drone(), "motion": None, "position": None})
     assert loop.tick((9, 9, 9), [wall(0.0)]) == 0
@@ -273,6 +270,57 @@ def test_more_planes_than_there_is_room_for_are_infeasible() -> None:
     loop = moving(drone())
     assert planes.add(loop.state, PLANES_MAX - 1, 0, EAST, 1.0) == (PLANES_MAX, 0)
     assert planes.add(loop.state, PLANES_MAX, 0, EAST, 1.0) == (PLANES_MAX, INFEASIBLE)
+
+
+def test_round_limits_that_need_more_tangents_than_there_are_count_as_infeasible(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if getattr(planes.add, "py_func", None) is not None:
+        return  # compiled code has these numbers built in
+    for name, number in (("barrier.CUTS_MAX", 1), ("planes.PLANES_MAX", 0)):
+        with monkeypatch.context() as changed:
+            changed.setattr(f"safetykit.core.{name}", number)
+            loop = moving(drone(speed_mps_max=5), (3.999, 2.999, 0))
+            assert loop.tick((9, 9, 0), []) == INFEASIBLE
+
+
+def test_two_axes_that_take_the_latency_to_turn() -> None:
+    loop = moving(drone("mps2", axes=2, ceiling_m=None, speed_mps_max=30), (9, 0, 0))
+    loop.sent_before((5, 0))
+    assert loop.tick((5, 0), [wall(1)]) == BARRIER
+    assert loop.out[0] == pytest.approx(5 - 80 * DT_S)
+
+
+def test_a_car_steered_by_an_angle_does_what_one_steered_by_curvature_does() -> None:
+    by_curvature, made = Loop(car()), car()
+    wheel = made["channels"].pop("bend_radpm")
+    lateral = {"geometry": "angle", "accel_mps2": 30, "wheelbase_m": 2.5, "ratio": 10, "speed_min_mps": 1}
+    made["channels"]["wheel_rad"] = {**wheel, "unit": "rad", "min": -8, "max": 8, "lateral": lateral}
+    made["channels"]["wheel_rad"] |= {"rate_up_per_s": 300, "rate_down_per_s": 300}
+    made["recovery"] = [{"name": "rest", "set": dict.fromkeys(made["channels"], 0.0), "for_s": 1}]
+    made["motion"]["steered_by"]["steer"] = "wheel_rad"
+    by_angle = Loop({**made, "speed": "v_mps"})
+    for loop in (by_curvature, by_angle):
+        loop.measure(v_mps=15)
+    left = wall(0.4, (0.0, 1.0, 0.0))
+    angle = 10 * math.atan(0.002 * 2.5)
+    by_angle.sent_before((0, angle))
+    by_curvature.sent_before((0, 0.002))
+    assert by_angle.tick((1, 2 * angle), [left]) == by_curvature.tick((1, 0.004), [left]) == BARRIER
+    assert by_angle.out[1] < angle
+    assert by_angle.out[0] == pytest.approx(by_curvature.out[0], abs=1e-6)
+
+
+def test_a_car_without_a_bound_of_its_speed() -> None:
+    made = car()
+    del made["motion"]["speed_mps_max"]
+    made["sources"]["vehicle"]["inputs"] |= {k: {"unit": "m", "min": -500, "max": 500} for k in ("x_m", "y_m")}
+    made["position"] = {"x": "x_m", "y": "y_m"}
+    made["zones"] = {"yard": {"rule": "keep_in", "corners_m": [[-90, -90], [90, -90], [90, 90], [-90, 90]]}}
+    loop = Loop(made)
+    loop.measure(v_mps=30)
+    assert loop.tick((3, 0), []) == 0
+    assert loop.tick((3, 0), [wall(80, of=OF_ZONE)]) == ZONE_NEAR
 
 
 # ------------------------------------------------------------------------------------------------ properties

@@ -22,7 +22,7 @@ def seen(made: Document, *objects: list[float], **inputs: float) -> Road:
     return road
 
 
-@pytest.mark.parametrize(("x", "fires"), [(4.51, False), (4.49, True)])
+@pytest.mark.parametrize(("x", "fires"), [(4.51, False), (4.5, False), (4.49, True)])
 def test_a_short_time_to_collision_is_a_fault(x: float, fires: bool) -> None:
     """4 m/s towards a point, radius 0.5 m: 1 s is 4.5 m."""
     road = seen(robot(decel_mps2_max=None), thing(x, **POINT), vx_mps=4.0)
@@ -38,6 +38,22 @@ def test_a_large_required_deceleration_is_a_fault(x: float, fires: bool) -> None
     assert road.guard.frame.st_decel_mps2 == pytest.approx(16 / (2 * (x - 0.5 - 0.8)))
     assert road.guard.frame.st_decel_object == 0
     assert bool(road.guard.frame.st_state == State.RECOVERY) is fires
+
+
+def test_exactly_the_deceleration_that_is_allowed_is_no_fault() -> None:
+    """0.25 s to react and 1.25 s to go: 4 / (2 * 1) m/s^2."""
+    frame = seen(robot({"latency_ms": 250}, ttc_s_min=None), thing(5.5, **POINT), vx_mps=4.0).guard.frame
+    assert (frame.st_decel_mps2, frame.out_faults) == (2.0, 0)
+
+
+def test_exactly_the_reaction_time_is_too_late() -> None:
+    frame = seen(robot({"latency_ms": 250}, ttc_s_min=None), thing(1.5, **POINT), vx_mps=4.0).guard.frame
+    assert (frame.st_ttc_s, frame.st_decel_mps2) == (0.25, 1e300)
+
+
+def test_grazing_counts_as_touching() -> None:
+    frame = seen(robot(), thing(3.0, 0.5, **POINT), vx_mps=1.0).guard.frame
+    assert frame.st_ttc_s == 3.0
 
 
 def test_the_action_is_recovery_by_default() -> None:
@@ -113,7 +129,7 @@ def test_an_unknown_velocity_is_infeasible_once_there_is_an_object() -> None:
 
 
 def test_an_unsound_object_is_passed_over_and_the_next_one_seen() -> None:
-    road = Road(robot(), thing(math.nan), thing(2.0, **POINT), vx_mps=4.0).free()
+    road = Road(robot(), thing(1.9, id=0.5), thing(2.0, **POINT), vx_mps=4.0).free()
     assert road.tick(0.0).faults == ("OBJECTS", "COLLISION")
     assert road.guard.frame.st_collision_object == 1
 
@@ -150,6 +166,7 @@ def test_a_far_object_puts_up_none() -> None:
     edge = need + 0.8
     assert count(edge - 0.01) == 1
     assert count(edge + 0.01) == 0
+    assert count(edge - 0.01, vx=5.0) == 1, "it may stop at once"
     assert count(edge + 0.01, vx=5.0) == 0
     faster = (top + 5) * 0.2 + (top + 5) ** 2 / 6 + 0.8
     assert count(faster - 0.01, vx=-5.0) == 1
@@ -169,7 +186,7 @@ def count(x: float, vx: float = 0.0, **motion: float) -> int:
 
 
 def test_an_object_at_the_very_centre_has_no_side() -> None:
-    road = Road(walled(), thing(0.0, **POINT)).free()
+    road = Road(walled(), thing(0.0, **POINT), thing(30.0, **POINT)).free()
     assert "INFEASIBLE" in road.tick(0.0, 0.0).faults
 
 

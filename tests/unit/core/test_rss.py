@@ -82,7 +82,7 @@ def test_the_memory_goes_with_the_identity_when_the_list_changes_its_order() -> 
 @pytest.mark.parametrize(
     ("edge", "near", "response"),
     [
-        (thing(24.375, -1.0, id=5), thing(24.0, -1.0, id=5), BRAKE),  # 10 m/s need 5.25 + 121 / 8 = 20.375 m
+        (thing(24.375, -2.125, id=5), thing(24.0, -2.125, id=5), BRAKE),  # 10 m/s need 5.25 + 121 / 8 = 20.375 m
         (thing(15.0, -2.25, id=5), thing(15.0, -2.125, id=5), RIGHT),
         (thing(15.0, -2.25, id=5), thing(15.0, -2.0, id=5), RIGHT),  # touching is not in the way yet
     ],
@@ -109,7 +109,7 @@ def test_two_objects_with_one_identity_are_a_fault_for_as_long_as_they_are_there
     drive = road(None, thing(300.0, id=3, vx=30.0), thing(350.0, id=4, vx=30.0), thing(320.0, id=3, vx=30.0))
     for _ in range(3):
         assert drive.tick(0.0, 0.0).faults == ("OBJECTS",)
-    drive.objects = [thing(300.0, vx=30.0), thing(320.0, vx=30.0)]
+    drive.objects = [thing(300.0, vx=30.0), thing(320.0, vx=30.0), thing(340.0, vx=30.0, id=8)]
     assert drive.tick(0.0, 0.0).faults == ()
 
 
@@ -124,6 +124,7 @@ def test_two_objects_with_one_identity_are_a_fault_for_as_long_as_they_are_there
         (10.0, thing(0.0, 2.1), BRAKE | LEFT),
         (-4.0, thing(-6.0), rss.BACK_SAME | LEFT),
         (-4.0, thing(-6.0, vx=1.0), rss.BACK_OPPOSITE | LEFT),
+        (0.0, thing(-4.3), LEFT),  # near behind, both standing
         (-4.0, thing(6.0), 0),  # reverses away from it
         (-4.0, thing(4.2, vx=-9.0), LEFT),  # followed while it reverses
     ],
@@ -198,6 +199,22 @@ def test_braking_by_speed_while_reversing() -> None:
     drive = set_speed(thing(-3.0), -2.0, -2.0)
     assert drive.tick(-2.0, 0.0).sent["set_mps"] == pytest.approx(-1.98), "as fast as the channel's own rate allows"
     assert drive.guard.frame.st_window_lo[1] == pytest.approx(-1.96)
+    drive = set_speed(thing(-3.0), -2.0, -1.5)
+    drive.tick(-2.0, 0.0)
+    assert drive.guard.frame.st_window_lo[1] == pytest.approx(-1.46)
+
+
+@pytest.mark.parametrize(("dt_ms", "most"), [(80, 9.8), (-10, 10.0)])
+def test_time_that_jumps_brakes_neither_more_nor_backwards(dt_ms: int, most: float) -> None:
+    drive = set_speed(thing(4.5), 10.0, 10.0)
+    drive.tick(10.0, 0.0, dt_ns=dt_ms * 1_000_000)
+    assert drive.guard.frame.st_window_hi[1] == pytest.approx(most)
+
+
+def test_steering_while_reversing() -> None:
+    drive = road(None, thing(-6.0, 2.1), speed=-4.0, lateral_mps=0.5)
+    drive.tick(0.0, 0.0)
+    assert drive.guard.frame.st_window_hi[2] == pytest.approx(-0.8 / 16)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +303,7 @@ def test_an_unknown_speed_leaves_the_set_point_as_the_only_word() -> None:
 def test_a_speed_that_is_never_negative_leaves_what_is_behind_alone() -> None:
     made = loose(car(QUICK, FAST, steer=None))
     made["sources"]["vehicle"]["inputs"]["speed_mps"] = {"unit": "mps", "min": 0, "max": 50}
-    drive = road(made, thing(-10.0, id=1), speed=math.nan)
+    drive = road(made, thing(-4.2, id=1), speed=math.nan)
     assert drive.tick(0.0, 0.0).faults == ()
     made["sources"]["vehicle"]["inputs"]["speed_mps"] = {"unit": "mps", "min": -50, "max": -1}
     made["channels"]["curvature_radpm"]["lateral"]["accel_mps2"] = 50

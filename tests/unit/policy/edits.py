@@ -34,7 +34,8 @@ def plain(preset: str) -> dict[str, Any]:
 def edited(preset: str, edits: dict[str, Any]) -> dict[str, Any]:
     """The preset with values set, or removed by DELETE, at dotted paths like ``recovery[0].set.vx_mps``."""
     document = plain(preset)
-    for path, value in edits.items():
+    for path, given in edits.items():
+        value = given if given is DELETE else copy.deepcopy(given)  # a later edit may go into this one
         parts = [int(part[1:-1]) if part.startswith("[") else part for part in _PART.findall(path)]
         node: Any = document
         for part in parts[:-1]:

@@ -13,6 +13,7 @@ from safetykit.core.vocabulary import Fault
 from safetykit.policy import parse_policy
 from safetykit.policy.checks import producible
 from safetykit.policy.diff import differences
+from safetykit.policy.tables import tables
 from tests.unit.policy.cases_motion import BOTH, CAR, DRONE
 from tests.unit.policy.edits import edited
 
@@ -94,3 +95,13 @@ def test_what_the_filter_can_say() -> None:
 def test_differences(key: str, before: float, after: float, verdict: str) -> None:
     (found,) = differences(drone(**{key: before}), drone(**{key: after}))
     assert (found.key, found.verdict) == (f"motion.{key}", verdict)
+
+
+def test_show_prints_what_the_section_says() -> None:
+    shown = {table.title: table for table in tables(drone(margin_m=2))}
+    keys, values = (map(str, column.cells) for column in shown["Motion"].columns)
+    printed = dict(zip(keys, values, strict=True))
+    assert printed["margin_m"] == "2"
+    assert printed["velocity.x"] == "vx_meas_mps"
+    assert "floor_m" not in printed
+    assert "Motion" not in {table.title for table in tables(parse_policy(edited("quadrotor", {})))}

@@ -125,7 +125,11 @@ def driven(policy: Policy) -> None:
     for tick in range(100):
         now_ns = 10**9 + tick * policy.period_ns
         frame.in_now_ns, frame.in_selftest_ok = now_ns, 1
-        frame.in_command_status[0], frame.in_command_published[0], frame.in_command_seq[0] = at.STATUS_OK, tick + 1, tick + 1
+        frame.in_command_status[0], frame.in_command_published[0], frame.in_command_seq[0] = (
+            at.STATUS_OK,
+            tick + 1,
+            tick + 1,
+        )
         frame.in_command_stamp_ns[0], frame.in_command_count[0] = now_ns, len(rows)
         frame.in_ask[0] = chance.normal(0, 10.0 ** chance.integers(-2, 3), frame.in_ask.shape[1])
         frame.in_source_status[:] = at.STATUS_OK
