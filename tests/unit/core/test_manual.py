@@ -11,6 +11,8 @@ from safetykit.core.vocabulary import Action, Fault, State
 from safetykit.runtime.guard import Command, Decision
 from tests.drive import BASE, PERIOD_NS, Document, Drive, document
 
+pytestmark = pytest.mark.core
+
 OPERATOR = BASE["sources"]["operator"]
 SOURCES = {
     **BASE["sources"],

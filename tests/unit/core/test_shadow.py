@@ -11,6 +11,8 @@ from safetykit.core.vocabulary import Action, State
 from safetykit.runtime.guard import Decision
 from tests.drive import BASE, PERIOD_NS, Document, Drive, document
 
+pytestmark = pytest.mark.core
+
 FOR_TICKS = 5
 MODEL = {
     "age_ms": 30,

@@ -12,6 +12,8 @@ from safetykit.core.vocabulary import Action, State, fault_names
 from safetykit.runtime.guard import Command, Decision, Guard
 from tests.drive import PERIOD_NS, Document, Drive, document
 
+pytestmark = pytest.mark.core
+
 DISAGREE_TICKS = 5
 
 
