@@ -25,6 +25,7 @@ if find_spec("rclpy") is None:
         "test_command.py",
         "test_chaos.py",
         "test_bridge.py",
+        "test_redundant.py",
     ]
 
 

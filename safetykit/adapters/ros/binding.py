@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from safetykit.adapters.ros import codec
-from safetykit.adapters.ros.mapping import MappingProblems, policy_problems, source_inputs
+from safetykit.adapters.ros.mapping import MappingProblems, other_senders, policy_problems, source_inputs
 from safetykit.adapters.ros.message_types import (
     INTEGER_RANGES,
     FieldPath,
     MessageTypeError,
     has_header,
     message_class,
+    nested_class,
     resolve,
+    resolve_identity,
+    resolve_list,
     resolve_number,
     resolve_stamp,
     resolve_text,
 )
 from safetykit.adapters.ros.schema import (
+    OBJECT_NUMBERS,
     RECEIPT,
     SOURCE,
     CommandTopic,
     FunctionTopic,
     InputTopic,
     Mapping,
+    ObjectsTopic,
     OutputTopic,
     Qos,
     Stamp,
@@ -64,6 +69,21 @@ class BoundReader:
     reads: tuple[Values, ...]
     request_reads: tuple[tuple[int, Callable[[Any], bool]], ...] = ()
     source: str = ""  # of the policy; empty for commands
+
+
+@dataclass(frozen=True)
+class BoundObjects:
+    """The subscription that yields the list of objects."""
+
+    topic: str
+    type_name: str
+    message_class: Any
+    qos: Qos
+    stamp: BoundStamp
+    items: Callable[[Any], Sequence[Any]]
+    reads: tuple[tuple[int, Values], ...]  # column of an object, from an item
+    constants: tuple[tuple[int, float], ...]
+    read_id: Values | None  # from an item
 
 
 @dataclass(frozen=True)
@@ -110,6 +130,8 @@ class Binding:
     inputs: tuple[BoundReader, ...]
     functions: tuple[BoundFunction, ...]
     outputs: tuple[BoundOutput, ...]
+    others: dict[str, tuple[BoundReader, ...]] = field(default_factory=dict)  # further senders of commands, by name
+    objects: BoundObjects | None = None
 
 
 @dataclass
@@ -137,8 +159,10 @@ def bind(mapping: Mapping, policy: Policy, file: str = "<mapping>") -> Binding:
     check = _Check(policy, file, list(policy_problems(mapping, policy, file)))
     channels = {name: number for number, name in enumerate(policy.channels)}
     sources = source_inputs(policy)
+    commands = tuple(_reader(check, f"commands[{i}]", part, channels) for i, part in enumerate(mapping.commands))
+    objects = None if mapping.objects is None else _objects(check, mapping.objects)
     binding = Binding(
-        tuple(_reader(check, f"commands[{i}]", part, channels) for i, part in enumerate(mapping.commands)),
+        commands,
         tuple(
             _reader(check, f"inputs[{i}]", part, {name: k for k, name in enumerate(sources.get(part.source, ()))})
             for i, part in enumerate(mapping.inputs)
@@ -148,7 +172,11 @@ def bind(mapping: Mapping, policy: Policy, file: str = "<mapping>") -> Binding:
     )
     if check.problems:
         raise MappingProblems(check.problems)
-    return binding
+    others = {
+        name: tuple(replace(reader, topic=topic) for reader, topic in zip(commands, topics, strict=True))
+        for name, topics in other_senders(mapping).items()
+    }
+    return replace(binding, others=others, objects=objects)
 
 
 def _paths(check: _Check, key: str, cls: Any, value: Value) -> list[FieldPath]:
@@ -189,6 +217,38 @@ def _reader(check: _Check, place: str, part: CommandTopic | InputTopic, numbers:
     source = part.source if isinstance(part, InputTopic) else ""
     return BoundReader(
         part.topic, part.type, cls, part.qos, stamp, tuple(wanted), tuple(reads), tuple(requests), source
+    )
+
+
+def _objects(check: _Check, part: ObjectsTopic) -> BoundObjects | None:
+    cls = check.attempt("objects.type", part.type, message_class, part.type)
+    if cls is None:
+        return None
+    stamp = _stamp_in(check, "objects.stamp", cls, part.stamp)
+    path = check.attempt("objects.items", part.items, resolve_list, cls, part.items)
+    item = None if path is None else check.attempt("objects.items", part.items, nested_class, path.leaf)
+    if path is None or item is None:
+        return None
+    reads, used = [], []
+    for name, value in part.fields.items():
+        key = f"objects.fields.{name}"
+        paths = _paths(check, key, item, value)
+        if value.path is not None:
+            used += [(key, one) for one in paths]
+        if paths:
+            reads.append((OBJECT_NUMBERS.index(name), codec.number_getter(paths, value.scale, value.offset)))
+    _refuse_overlaps(check, used, "read")
+    identity = None if part.id is None else check.attempt("objects.id", part.id, resolve_identity, item, part.id)
+    return BoundObjects(
+        topic=part.topic,
+        type_name=part.type,
+        message_class=cls,
+        qos=part.qos,
+        stamp=stamp,
+        items=codec.getter(path),
+        reads=tuple(reads),
+        constants=tuple((OBJECT_NUMBERS.index(name), value) for name, value in part.constants.items()),
+        read_id=None if identity is None else codec.identity_getter(identity),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -21,8 +22,10 @@ from safetykit.adapters.ros.message_types import (
     MessageTypeError,
     nested_class,
 )
+from safetykit.core.columns.objects import ID_MAX
 
 NS_PER_S = 1_000_000_000
+DIGITS_MAX = len(str(ID_MAX))  # of a text that is taken for a number
 UNIT_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": NS_PER_S}
 ARRAY_CODES = {"double": "d", "float": "f", "int8": "b", "uint8": "B", "int16": "h", "uint16": "H",
                "int32": "i", "uint32": "I", "int64": "q", "uint64": "Q"}  # fmt: skip
@@ -88,6 +91,37 @@ def flag_getter(path: FieldPath) -> Callable[[Any], bool]:
     """Reads an actuation request: true for 1, false for 0, NaN or a missing value."""
     read = number_getter([path])
     return lambda message: read(message) >= 0.5
+
+
+def _hashed(content: bytes) -> float:
+    """A number of 48 bits for any content; 0 for none."""
+    return float(1 + int.from_bytes(blake2b(content, digest_size=6).digest(), "little")) if any(content) else 0.0
+
+
+def identity_getter(path: FieldPath) -> Getter:
+    """Reads an identity as a whole number from 0 to ID_MAX; 0 = none: missing, empty, all bytes zero, below zero.
+
+    A number, or a text with a number, that is small enough stays itself. Anything else becomes a number by its hash:
+    the same text is the same number, and two texts are as good as never.
+    """
+    read, leaf = getter(path), path.leaf
+
+    def read_identity(item: Any) -> float:
+        try:
+            content = read(item)
+        except IndexError:
+            return 0.0
+        if leaf.is_list:
+            return _hashed(bytes(bytearray(content)))
+        if leaf.is_text:
+            if not content.isascii() or not content.isdigit() or len(content) > DIGITS_MAX:
+                return _hashed(content.encode(errors="surrogatepass"))
+            if str(int(content)) != content:
+                return _hashed(content.encode())
+        number = max(int(content), 0)
+        return float(number) if number <= ID_MAX else _hashed(str(number).encode())
+
+    return read_identity
 
 
 def stamp_getter(path: FieldPath, unit: str | None) -> Callable[[Any], int]:

@@ -1,4 +1,4 @@
-"""Content of `/diagnostics`: four statuses, made by hand because `diagnostic_updater` has no wheel."""
+"""Content of `/diagnostics`: its statuses, made by hand because `diagnostic_updater` has no wheel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from safetykit.adapters.ros.feeds import CommandFeed, FunctionFeed, SourceFeed
 from safetykit.adapters.ros.interventions import LEVEL_ERROR, LEVEL_OK, LEVEL_WARN, Interventions
+from safetykit.adapters.ros.object_feed import ObjectsFeed
+from safetykit.adapters.ros.ownership import Ownership
 from safetykit.core.vocabulary import State, fault_names
+from safetykit.runtime import paths
 
 if TYPE_CHECKING:
     from safetykit.policy import Policy
@@ -81,8 +84,27 @@ def guard_status(policy: Policy, link: GuardLink, view: ActuatorView | None, see
 
 
 def command_status(feed: CommandFeed, functions: FunctionFeed, events: QosEvents, stale_ns: int, now_ns: int) -> Status:
-    """Command topics: who sends, how fresh, what was dropped."""
-    status = Status("command")
+    """The first sender of commands, and what the middleware said about the command topics."""
+    status = sender_status(paths.COMMAND, feed, stale_ns, now_ns)
+    for topic_name, count in events.incompatible.items():
+        text = f"{count} publisher(s) on {topic_name} with QoS that does not fit: their messages do not arrive"
+        status.raise_to(LEVEL_ERROR, text)
+    if events.deadline_missed:
+        status.raise_to(LEVEL_WARN, f"deadline missed {events.deadline_missed} times")
+    if events.liveliness_lost:
+        status.raise_to(LEVEL_WARN, f"liveliness lost {events.liveliness_lost} times")
+    status.values |= {"functions_dropped": str(functions.dropped)}
+    status.values |= {"deadline_missed": str(events.deadline_missed), "liveliness_lost": str(events.liveliness_lost)}
+    return status
+
+
+def sender_status(sender: str, feed: CommandFeed, stale_ns: int, now_ns: int) -> Status:
+    """Topics of one sender of commands: who sends, how fresh, what was dropped.
+
+    An operator who does not drive may be silent: a warning, no error.
+    """
+    status = Status(sender)
+    silent = LEVEL_WARN if sender == paths.command_name(paths.MANUAL) else LEVEL_ERROR
     for place, topic in enumerate(feed.topics):
         assert topic.ownership is not None
         name, owner = topic.reader.topic, topic.ownership
@@ -90,11 +112,8 @@ def command_status(feed: CommandFeed, functions: FunctionFeed, events: QosEvents
         if not topic.taken.received:
             status.raise_to(LEVEL_WARN, f"nothing received on {name}")
         elif now_ns - topic.taken.arrived_ns > stale_ns:
-            status.raise_to(LEVEL_ERROR, f"{name} is silent")
-        if owner.intruded_ns is not None and now_ns - owner.intruded_ns < RECENT_NS:
-            status.raise_to(LEVEL_ERROR, f"another publisher sends on {name}: only the first one heard is used")
-        elif owner.others:  # a process that was killed stays in the graph for a while
-            status.raise_to(LEVEL_WARN, f"{owner.others + 1} publishers on {name}")
+            status.raise_to(silent, f"{name} is silent")
+        _second_publisher(status, name, owner, now_ns)
         if topic.clock.zeros:
             status.raise_to(LEVEL_WARN, f"{name} has messages without a stamp")
         status.values |= {
@@ -107,15 +126,31 @@ def command_status(feed: CommandFeed, functions: FunctionFeed, events: QosEvents
             f"{key}second_publisher_dropped": str(owner.dropped),
             f"{key}publisher_changes": str(owner.changes),
         }
-    for topic_name, count in events.incompatible.items():
-        text = f"{count} publisher(s) on {topic_name} with QoS that does not fit: their messages do not arrive"
-        status.raise_to(LEVEL_ERROR, text)
-    if events.deadline_missed:
-        status.raise_to(LEVEL_WARN, f"deadline missed {events.deadline_missed} times")
-    if events.liveliness_lost:
-        status.raise_to(LEVEL_WARN, f"liveliness lost {events.liveliness_lost} times")
-    status.values |= {"passed_to_guard": str(feed.passed), "functions_dropped": str(functions.dropped)}
-    status.values |= {"deadline_missed": str(events.deadline_missed), "liveliness_lost": str(events.liveliness_lost)}
+    status.values |= {"passed_to_guard": str(feed.passed)}
+    return status
+
+
+def _second_publisher(status: Status, topic: str, owner: Ownership, now_ns: int) -> None:
+    if owner.intruded_ns is not None and now_ns - owner.intruded_ns < RECENT_NS:
+        status.raise_to(LEVEL_ERROR, f"another publisher sends on {topic}: only the first one heard is used")
+    elif owner.others:  # a process that was killed stays in the graph for a while
+        status.raise_to(LEVEL_WARN, f"{owner.others + 1} publishers on {topic}")
+
+
+def objects_status(feed: ObjectsFeed, age_ns: int, count_max: int, now_ns: int) -> Status:
+    """The list of objects: fresh or silent, and whether it is longer than the guard takes."""
+    status, topic = Status(paths.OBJECTS), feed.reader.topic
+    if not feed.received:
+        status.raise_to(LEVEL_WARN, f"nothing received on {topic}")
+    elif now_ns - feed.arrived_ns > age_ns:
+        status.raise_to(LEVEL_WARN, f"{topic} is silent")
+    if feed.length > count_max:
+        status.raise_to(LEVEL_ERROR, f"{feed.length} objects, the policy allows {count_max}")
+    if feed.clock.zeros:
+        status.raise_to(LEVEL_WARN, f"{topic} has messages without a stamp")
+    _second_publisher(status, topic, feed.ownership, now_ns)
+    status.values = {"topic": topic, "received": str(feed.received), "objects": str(feed.length)}
+    status.values |= {"second_publisher_dropped": str(feed.ownership.dropped)}
     return status
 
 

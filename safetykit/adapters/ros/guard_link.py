@@ -9,11 +9,13 @@ import numpy as np
 
 from safetykit.adapters.ros.diagnostics import GuardLink
 from safetykit.adapters.ros.feeds import CommandFeed, FunctionFeed, SourceFeed
+from safetykit.adapters.ros.object_feed import ObjectsFeed
 from safetykit.core import layout
 from safetykit.errors import MailboxError
 from safetykit.runtime import paths
 from safetykit.runtime.actuator import ActuatorReader, ActuatorView
 from safetykit.runtime.mailbox import ControlWriter, MailboxReader, MailboxWriter
+from safetykit.runtime.object_list import ObjectsWriter
 from safetykit.runtime.ring import RingReader
 
 if TYPE_CHECKING:
@@ -45,13 +47,23 @@ class GuardPort:
         self._actuator: ActuatorReader | None = None
         self._ring: RingReader | None = None
         self._writers: list[MailboxWriter] = []
+        self._objects_writer: ObjectsWriter | None = None
 
     @property
     def open(self) -> bool:
         return self._actuator is not None
 
-    def try_open(self, command: CommandFeed, sources: dict[str, SourceFeed], functions: FunctionFeed) -> bool:
-        """Opens everything once the guard is there. Raises MailboxError where it is not ours to use."""
+    def try_open(
+        self,
+        senders: dict[str, CommandFeed],
+        sources: dict[str, SourceFeed],
+        functions: FunctionFeed,
+        objects: ObjectsFeed | None,
+    ) -> bool:
+        """Opens everything once the guard is there; `senders` by the file names of their mailboxes.
+
+        Raises MailboxError where it is not ours to use.
+        """
         try:
             directory = paths.run_dir(self.instance, create=False)
             info = paths.guard_info(directory)
@@ -63,12 +75,15 @@ class GuardPort:
         view = actuator.read()
         if view is None or abs(view.age_ns()) > self.timeout_ns or not self._is_ours(info, ring):
             return False
-        latest = MailboxReader(directory / paths.COMMAND).read()
-        command.seq = latest.seq if latest is not None else 0
-        command.writer = self._writer(directory / paths.COMMAND)
+        for name, command in senders.items():
+            latest = MailboxReader(directory / name).read()
+            command.seq = latest.seq if latest is not None else 0
+            command.writer = self._writer(directory / name)
         functions.writer = self._writer(directory / paths.FUNCTION)
         for name, feed in sources.items():
             feed.writer = self._writer(directory / paths.input_name(name))
+        if objects is not None:
+            objects.writer = self._objects_writer = ObjectsWriter(directory / paths.OBJECTS)
         self.control = ControlWriter(directory / paths.control_name("ros"))
         self._ring = RingReader(directory / paths.RING, ring.head)
         self._actuator = actuator
@@ -146,5 +161,7 @@ class GuardPort:
         """Leave the mailboxes to others."""
         for writer in self._writers:
             writer.close()
+        if self._objects_writer is not None:
+            self._objects_writer.close()
         if self.control is not None:
             self.control.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Dict
 from importlib import resources
 from pathlib import Path
@@ -14,8 +14,17 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from safetykit.adapters.ros.message_types import did_you_mean
-from safetykit.adapters.ros.schema import RECEIPT, CommandTopic, Mapping, OutputTopic, Stamp, Value
+from safetykit.adapters.ros.schema import (
+    OBJECT_NUMBERS,
+    RECEIPT,
+    CommandTopic,
+    Mapping,
+    OutputTopic,
+    Stamp,
+    Value,
+)
 from safetykit.errors import NO_VALUE, MappingError, Problem
+from safetykit.runtime.paths import MANUAL
 
 if TYPE_CHECKING:
     from safetykit.policy import Policy
@@ -130,13 +139,30 @@ def with_topics(mapping: Mapping, command: str, output: str) -> Mapping:
     return mapping.model_copy(update={"commands": commands, "outputs": outputs})
 
 
+def resolved(mapping: Mapping, resolve: Callable[[str], str]) -> Mapping:
+    """The same mapping with the full names of the topics of commands and outputs, after remaps."""
+
+    def full(part: Any) -> Any:
+        return part.model_copy(update={"topic": resolve(part.topic)})
+
+    update: dict[str, Any] = {
+        "commands": [full(part) for part in mapping.commands],
+        "voters": {name: [resolve(topic) for topic in topics] for name, topics in mapping.voters.items()},
+        "manual": None if mapping.manual is None else [resolve(topic) for topic in mapping.manual],
+        "outputs": [full(part) for part in mapping.outputs],
+    }
+    return mapping.model_copy(update=update)
+
+
 def policy_problems(mapping: Mapping, policy: Policy, file: str) -> Iterator[Problem]:
     """Every channel exactly once on each side, every input of a mapped source exactly once, no unknown name."""
     if mapping.policy is not None and mapping.policy != policy.name:
         yield Problem(file, "policy", mapping.policy, f"the policy in use is {policy.name!r}")
     yield from _channel_problems("commands", mapping.commands, policy, file)
     yield from _channel_problems("outputs", mapping.outputs, policy, file)
+    yield from _sender_problems(mapping, policy, file)
     yield from _input_problems(mapping, policy, file)
+    yield from _object_problems(mapping, policy, file)
     for place, function in enumerate(mapping.functions):
         for text, name in function.values.items():
             if name not in policy.functions:
@@ -165,6 +191,56 @@ def _channel_problems(
             yield Problem(file, section, NO_VALUE, f"channel {name!r} of the policy is not mapped")
 
 
+def other_senders(mapping: Mapping) -> Dict[str, list[str]]:
+    """Topics of every further sender of commands, by the name of its mailbox's sender."""
+    manual = {} if mapping.manual is None else {MANUAL: mapping.manual}
+    return {**mapping.voters, **manual}
+
+
+def _sender_problems(mapping: Mapping, policy: Policy, file: str) -> Iterator[Problem]:
+    """Every further voter, and the operator where the policy lets one drive; each with one topic per command topic."""
+    first, further = policy.voters[:1], policy.voters[1:]
+    for name in mapping.voters:
+        if name in first:
+            yield Problem(file, f"voters.{name}", NO_VALUE, "is the first voter, which sends on the topics of commands")
+        elif name not in further:
+            message = f"the policy has no voter {name!r}{did_you_mean(name, further)}"
+            yield Problem(file, f"voters.{name}", NO_VALUE, message)
+    for name in further:
+        if name not in mapping.voters:
+            yield Problem(file, "voters", NO_VALUE, f"voter {name!r} of the policy is not mapped")
+    if policy.document.manual is None and mapping.manual is not None:
+        yield Problem(file, "manual", NO_VALUE, "the policy has no section manual")
+    if policy.document.manual is not None and mapping.manual is None:
+        yield Problem(file, "manual", NO_VALUE, "is missing: the policy lets the operator drive")
+    for key, topics in _sender_keys(mapping):
+        if len(topics) != len(mapping.commands):
+            message = "must name one topic for each of commands, in the same order"
+            yield Problem(file, key, topics, message, allowed=f"{len(mapping.commands)} topics")
+
+
+def _sender_keys(mapping: Mapping) -> Iterator[tuple[str, list[str]]]:
+    for name, topics in other_senders(mapping).items():
+        yield (f"voters.{name}" if name in mapping.voters else MANUAL), topics
+
+
+def _object_problems(mapping: Mapping, policy: Policy, file: str) -> Iterator[Problem]:
+    """The list of objects where the policy has one; every number of an object exactly once."""
+    wanted, part = policy.document.objects, mapping.objects
+    if wanted is None and part is not None:
+        yield Problem(file, "objects", NO_VALUE, "the policy has no section objects")
+    if wanted is not None and part is None:
+        yield Problem(file, "objects", NO_VALUE, "is missing: the policy has a list of objects")
+    if part is None:
+        return
+    for name in OBJECT_NUMBERS:
+        if name in part.fields and name in part.constants:
+            message = "is already mapped by objects.fields"
+            yield Problem(file, f"objects.constants.{name}", part.constants[name], message)
+        if name not in part.fields and name not in part.constants:
+            yield Problem(file, "objects", NO_VALUE, f"number {name!r} of an object is neither a field nor a constant")
+
+
 def _input_problems(mapping: Mapping, policy: Policy, file: str) -> Iterator[Problem]:
     sources = source_inputs(policy)
     seen: dict[str, str] = {}
@@ -191,6 +267,11 @@ def _input_problems(mapping: Mapping, policy: Policy, file: str) -> Iterator[Pro
 def _loop_problems(mapping: Mapping, file: str) -> Iterator[Problem]:
     """An output that feeds a command is a loop; two commands on one topic would fight over its publisher."""
     heard = {part.topic: f"commands[{place}]" for place, part in enumerate(mapping.commands)}
+    for key, names in _sender_keys(mapping):
+        for own in names:
+            if own in heard:
+                yield Problem(file, key, own, f"is also read by {heard[own]}: every sender needs topics of its own")
+            heard.setdefault(own, key)
     for place, output in enumerate(mapping.outputs):
         if output.topic in heard:
             message = f"is also read by {heard[output.topic]}: the guard would listen to itself"

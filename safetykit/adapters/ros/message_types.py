@@ -203,6 +203,26 @@ def resolve_text(cls: Any, text: str) -> FieldPath:
     raise MessageTypeError(f"{text!r} is a {path.leaf}, a string, an integer or a bool is needed")
 
 
+def resolve_list(cls: Any, text: str) -> FieldPath:
+    """A path whose end is a list of messages, and that is there in every message. Raises MessageTypeError."""
+    path = resolve(cls, text)
+    if not (path.leaf.is_list and path.leaf.is_message):
+        raise MessageTypeError(f"{text!r} is a {path.leaf}, a list of messages is needed")
+    if any(step.index is not None for step in path.steps):
+        # an item that is missing would read as an empty list, which says that nothing is there
+        raise MessageTypeError(f"{text!r} leads through an item of another list, which may be missing")
+    return path
+
+
+def resolve_identity(cls: Any, text: str) -> FieldPath:
+    """A path whose end is an integer, a string or a list of bytes (UUID). Raises MessageTypeError."""
+    path = resolve(cls, text)
+    leaf = path.leaf
+    if leaf.is_text or leaf.base == "uint8" or (not leaf.is_list and leaf.base in INTEGER_RANGES):
+        return path
+    raise MessageTypeError(f"{text!r} is a {leaf}, an integer, a string or a list of uint8 is needed")
+
+
 def has_header(cls: Any) -> bool:
     """True where the message carries a ``std_msgs/Header`` named ``header``."""
     return bool(cls.get_fields_and_field_types().get("header") == "std_msgs/Header")

@@ -7,7 +7,7 @@ neutral values and an active e-stop.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +26,20 @@ from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 
 from safetykit.adapters.ros import diagnostics
-from safetykit.adapters.ros.binding import BoundOutput, bind, neutral_values
+from safetykit.adapters.ros.binding import BoundOutput, BoundReader, bind, neutral_values
 from safetykit.adapters.ros.estop import STOPPED, GuardTick, Request, StopServices
 from safetykit.adapters.ros.feeds import CommandFeed, FunctionFeed, SourceFeed
 from safetykit.adapters.ros.guard_link import GuardPort, guard_timeout_ns
 from safetykit.adapters.ros.interventions import Interventions, faults_of, granted_functions
-from safetykit.adapters.ros.mapping import unmapped_sources, unstamped, with_topics
+from safetykit.adapters.ros.mapping import resolved, unmapped_sources, unstamped, with_topics
+from safetykit.adapters.ros.object_feed import ObjectsFeed
+from safetykit.adapters.ros.ownership import Ownership
 from safetykit.adapters.ros.schema import Mapping, Qos
 from safetykit.adapters.ros.stamps import ClockPair, read_pair
 from safetykit.core import layout
+from safetykit.core.columns.commands import MANUAL_STALE_NS
+from safetykit.core.columns.objects import OBJECTS_AGE_NS, OBJECTS_COUNT
+from safetykit.runtime import paths
 
 if TYPE_CHECKING:
     from safetykit.policy import Policy
@@ -43,6 +48,7 @@ NODE_NAME = "safetykit"
 TICK_NS_MIN = 5_000_000  # a faster guard is followed at this pace: Python would not keep up with more
 OPEN_GAP_NS = 200_000_000
 DIAGNOSTICS_S = 1.0
+Take = Callable[[Any, Any, ClockPair, ClockPair], None]  # message, its info, ROS time, system time
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 PARAMETERS: tuple[tuple[str, Any, str], ...] = (
@@ -66,7 +72,15 @@ class GuardNode(Node):
         self.binding = bind(self._with_parameters(mapping), policy, file)
         self.port = GuardPort(policy, instance, guard_timeout_ns(policy, self._parameter("guard_timeout_ms")))
         silence_ns = int(self._parameter("command_owner_silence_ms") * 1e6)
-        self.commands = CommandFeed(self.binding.commands, len(policy.channels), silence_ns)
+        channels = len(policy.channels)
+        self.commands = CommandFeed(self.binding.commands, channels, silence_ns)
+        others = {
+            paths.command_name(name): CommandFeed(readers, channels, silence_ns)
+            for name, readers in self.binding.others.items()
+        }
+        self.senders = {paths.COMMAND: self.commands, **others}  # by the file name of their mailbox
+        found = self.binding.objects
+        self.objects = None if found is None else ObjectsFeed(found, silence_ns)
         counts = {source.name: len(source.inputs) for source in policy.sources}
         names = dict.fromkeys(reader.source for reader in self.binding.inputs)
         self.sources = {
@@ -106,36 +120,40 @@ class GuardNode(Node):
         mapping = with_topics(mapping, self._parameter("cmd_vel_in"), self._parameter("cmd_vel_out"))
         if not self._parameter("enable_stamped_cmd_vel"):
             mapping = unstamped(mapping)
-        resolve = self.resolve_topic_name  # after remaps: an output that feeds a command shows here
-        commands = [part.model_copy(update={"topic": resolve(part.topic)}) for part in mapping.commands]
-        outputs = [part.model_copy(update={"topic": resolve(part.topic)}) for part in mapping.outputs]
-        return mapping.model_copy(update={"commands": commands, "outputs": outputs})
+        return resolved(mapping, self.resolve_topic_name)  # an output that feeds a command shows after remaps
 
     # ------------------------------------------------------------------ topics
     def _subscribe(self) -> None:
-        for place, reader in enumerate(self.binding.commands):
-            qos = _profile(reader.qos)
-            if (deadline_ms := self._parameter("command_deadline_ms")) > 0:
-                qos.deadline = Duration(nanoseconds=int(deadline_ms * 1e6))
-            if (lease_ms := self._parameter("command_liveliness_ms")) > 0:
-                qos.liveliness = LivelinessPolicy.MANUAL_BY_TOPIC
-                qos.liveliness_lease_duration = Duration(nanoseconds=int(lease_ms * 1e6))
-            events = SubscriptionEventCallbacks(
-                deadline=self._on_deadline,
-                liveliness=self._on_liveliness,
-                incompatible_qos=partial(self._on_incompatible, reader.topic),
-            )
-            call = self._carry(partial(self.commands.take, place))
-            self.create_subscription(reader.message_class, reader.topic, call, qos, event_callbacks=events)
-        for feed in self.sources.values():
-            for place, topic in enumerate(feed.topics):
-                call, found = self._carry(partial(feed.take, place)), topic.reader
+        for feed in self.senders.values():
+            for place, one in enumerate(feed.topics):
+                self._subscribe_commands(one.reader, partial(feed.take, place))
+        if self.objects is not None:
+            bound = self.objects.reader
+            call = self._carry(self.objects.take)
+            self.create_subscription(bound.message_class, bound.topic, call, _profile(bound.qos))
+        for source in self.sources.values():
+            for place, topic in enumerate(source.topics):
+                call, found = self._carry(partial(source.take, place)), topic.reader
                 self.create_subscription(found.message_class, found.topic, call, _profile(found.qos))
         for place, function in enumerate(self.binding.functions):
             ask = partial(self._on_function, place)
             self.create_subscription(function.message_class, function.topic, ask, _profile(function.qos))
 
-    def _carry(self, take: Callable[[Any, Any, ClockPair, ClockPair], None]) -> Callable[[Any, Any], None]:
+    def _subscribe_commands(self, reader: BoundReader, take: Take) -> None:
+        qos = _profile(reader.qos)
+        if (deadline_ms := self._parameter("command_deadline_ms")) > 0:
+            qos.deadline = Duration(nanoseconds=int(deadline_ms * 1e6))
+        if (lease_ms := self._parameter("command_liveliness_ms")) > 0:
+            qos.liveliness = LivelinessPolicy.MANUAL_BY_TOPIC
+            qos.liveliness_lease_duration = Duration(nanoseconds=int(lease_ms * 1e6))
+        events = SubscriptionEventCallbacks(
+            deadline=self._on_deadline,
+            liveliness=self._on_liveliness,
+            incompatible_qos=partial(self._on_incompatible, reader.topic),
+        )
+        self.create_subscription(reader.message_class, reader.topic, self._carry(take), qos, event_callbacks=events)
+
+    def _carry(self, take: Take) -> Callable[[Any, Any], None]:
         """A callback with both clocks read at arrival."""
 
         def on_message(message: Any, info: Any) -> None:
@@ -203,7 +221,7 @@ class GuardNode(Node):
         now_ns = time.monotonic_ns()
         if not self.port.open and now_ns >= self._open_after_ns:
             self._open_after_ns = now_ns + OPEN_GAP_NS
-            if self.port.try_open(self.commands, self.sources, self.functions):
+            if self.port.try_open(self.senders, self.sources, self.functions, self.objects):
                 self.stop_services.control = self.port.control
         fresh = self.port.update(now_ns)
         alive, view = self.port.link.alive, self.port.view
@@ -268,24 +286,46 @@ class GuardNode(Node):
     # ------------------------------------------------------------------ diagnostics
     def _on_diagnostics(self) -> None:
         now_ns = time.monotonic_ns()
-        for topic in self.commands.topics:
-            publishers = self.get_publishers_info_by_topic(topic.reader.topic)
-            assert topic.ownership is not None
-            topic.ownership.see_graph({bytes(info.endpoint_gid) for info in publishers})
+        for topic, ownership in self._owned():
+            publishers = self.get_publishers_info_by_topic(topic)
+            ownership.see_graph({bytes(info.endpoint_gid) for info in publishers})
         ages_ns = {
             source.name: int(self.policy.timing[layout.T_SOURCE + row * layout.SOURCE_COLS + layout.SOURCE_AGE_NS])
             for row, source in enumerate(self.policy.sources)
         }
         stale_ns = int(self.policy.timing[layout.COMMAND_STALE_NS])
-        found = (
+        found = [
             diagnostics.guard_status(self.policy, self.port.link, self.port.view, self.interventions),
             diagnostics.command_status(self.commands, self.functions, self.qos_events, stale_ns, now_ns),
             diagnostics.input_status(self.sources, self._unmapped, ages_ns, now_ns),
             diagnostics.output_status(self._published, self._neutral_published, self._output_deadline_missed),
-        )
+            *self._further_status(stale_ns, now_ns),
+        ]
         array = DiagnosticArray(status=[self._status(s.name, s.level, s.message, s.values) for s in found])
         array.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics_topic.publish(array)
+
+    def _owned(self) -> Iterator[tuple[str, Ownership]]:
+        """Topics on which only one publisher is heard."""
+        for feed in self.senders.values():
+            for topic in feed.topics:
+                assert topic.ownership is not None
+                yield topic.reader.topic, topic.ownership
+        if self.objects is not None:
+            yield self.objects.reader.topic, self.objects.ownership
+
+    def _further_status(self, stale_ns: int, now_ns: int) -> Iterator[diagnostics.Status]:
+        """Further senders of commands and the list of objects, where the policy has them."""
+        timing = self.policy.timing
+        for sender, feed in self.senders.items():
+            if sender != paths.COMMAND:
+                manual = sender == paths.command_name(paths.MANUAL)
+                limit_ns = int(timing[layout.T_MANUAL + MANUAL_STALE_NS]) if manual else stale_ns
+                yield diagnostics.sender_status(sender, feed, limit_ns, now_ns)
+        if self.objects is not None:
+            age_ns = int(timing[layout.T_OBJECTS + OBJECTS_AGE_NS])
+            most = int(timing[layout.T_OBJECTS + OBJECTS_COUNT])
+            yield diagnostics.objects_status(self.objects, age_ns, most, now_ns)
 
     def _status(self, name: str, level: int, message: str, values: dict[str, str]) -> Any:
         return DiagnosticStatus(

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from safetykit.core.bounds import VOTERS_MAX
 
 RECEIPT, SOURCE = "receipt", "source"  # stamps that come from the middleware, not from a field
 CMD_VEL_IN, CMD_VEL_OUT = "cmd_vel_in", "cmd_vel_out"
+
+
+ObjectNumber = Literal[
+    "x_m", "y_m", "z_m", "vx_mps", "vy_mps", "vz_mps", "length_m", "width_m", "height_m"
+]  # of an object, in the order of the columns OBJ_X to OBJ_HEIGHT of the core
+
+OBJECT_NUMBERS: tuple[str, ...] = get_args(ObjectNumber)
 
 
 class Part(BaseModel):
@@ -72,6 +81,12 @@ class Qos(Part):
     depth: Annotated[int, Field(ge=1, le=1000)] = 10
 
 
+def _list_of_one(value: Any) -> Any:
+    """A plain string is short for a list with one item."""
+    return [value] if isinstance(value, str) else value
+
+
+Topics = Annotated[list[Topic], Field(min_length=1, max_length=16), BeforeValidator(_list_of_one)]
 Fields = Annotated[dict[Name, Value], Field(min_length=1, max_length=64)]
 
 
@@ -95,6 +110,19 @@ class InputTopic(Part):
     topic: Topic
     type: Text
     fields: Fields = Field(description="input: field")
+    stamp: Stamp | None = Field(default=None, description="default: header.stamp where there is a header, else receipt")
+    qos: Qos = Qos()
+
+
+class ObjectsTopic(Part):
+    """A topic with the list of objects. Every number of an object is a field of the list's item, or fixed."""
+
+    topic: Topic
+    type: Text
+    items: Text = Field(description="field with the list")
+    fields: Annotated[dict[ObjectNumber, Value], Field(min_length=1)] = Field(description="number: field of an item")
+    constants: dict[ObjectNumber, Finite] = Field(default={}, description="number: the same for all objects")
+    id: Text | None = Field(default=None, description="field of an item with its identity; default: objects have none")
     stamp: Stamp | None = Field(default=None, description="default: header.stamp where there is a header, else receipt")
     qos: Qos = Qos()
 
@@ -144,6 +172,11 @@ class Mapping(Part):
     format: Literal[1] = Field(description="format of this document")
     policy: Text | None = Field(default=None, description="name of the policy that this mapping belongs to")
     commands: Annotated[list[CommandTopic], Field(min_length=1, max_length=16)]
+    voters: Annotated[dict[Name, Topics], Field(max_length=VOTERS_MAX)] = Field(
+        default={}, description="further voter of the policy: its topics, one for each of `commands`, of the same type"
+    )
+    manual: Topics | None = Field(default=None, description="topics of the operator's own commands, likewise")
     inputs: Annotated[list[InputTopic], Field(max_length=32)] = []
+    objects: ObjectsTopic | None = None
     functions: Annotated[list[FunctionTopic], Field(max_length=8)] = []
     outputs: Annotated[list[OutputTopic], Field(min_length=1, max_length=16)]

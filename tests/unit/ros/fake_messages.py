@@ -86,6 +86,34 @@ TYPES: dict[str, dict[str, str]] = {
     },
     "autoware_vehicle_msgs/VelocityReport": {"header": "std_msgs/Header", "longitudinal_velocity": "float"},
     "autoware_vehicle_msgs/SteeringReport": {"stamp": "builtin_interfaces/Time", "steering_tire_angle": "float"},
+    "geometry_msgs/PoseArray": {"header": "std_msgs/Header", "poses": "sequence<geometry_msgs/Pose>"},
+    "shape_msgs/SolidPrimitive": {"type": "uint8", "dimensions": "sequence<double, 3>"},
+    "derived_object_msgs/Object": {
+        "header": "std_msgs/Header",
+        "id": "uint32",
+        "pose": "geometry_msgs/Pose",
+        "twist": "geometry_msgs/Twist",
+        "shape": "shape_msgs/SolidPrimitive",
+    },
+    "derived_object_msgs/ObjectArray": {
+        "header": "std_msgs/Header",
+        "objects": "sequence<derived_object_msgs/Object>",
+    },
+    "vision_msgs/BoundingBox3D": {"center": "geometry_msgs/Pose", "size": "geometry_msgs/Vector3"},
+    "vision_msgs/Detection3D": {"header": "std_msgs/Header", "bbox": "vision_msgs/BoundingBox3D", "id": "string"},
+    "vision_msgs/Detection3DArray": {
+        "header": "std_msgs/Header",
+        "detections": "sequence<vision_msgs/Detection3D>",
+    },
+    "unique_identifier_msgs/UUID": {"uuid": "uint8[16]"},
+    "demo_msgs/Thing": {
+        "uuid": "unique_identifier_msgs/UUID",
+        "number": "int64",
+        "tags": "sequence<int64>",
+        "x": "double",
+        "parts": "sequence<demo_msgs/Vector>",
+    },
+    "demo_msgs/Things": {"things": "sequence<demo_msgs/Thing>", "layers": "sequence<demo_msgs/Things>"},
     "demo_msgs/State": {"header": "std_msgs/Header", "speed": "double", "yaw_rate": "double", "more": "double"},
 }
 
@@ -93,10 +121,12 @@ TYPES: dict[str, dict[str, str]] = {
 def _default(text: str) -> Any:
     if text.startswith("sequence<"):
         item = text[9:-1].split(",")[0]
-        codes = {"double": "d", "float": "f", "int32": "i"}
+        codes = {"double": "d", "float": "f", "int32": "i", "int64": "q"}
         return array(codes[item]) if item in codes else []
     if text.endswith("[3]"):
         return [0.0, 0.0, 0.0]
+    if text == "uint8[16]":
+        return array("B", bytes(16))
     if "/" in text:
         return message(text)()
     return PLAIN[text]

@@ -11,15 +11,19 @@ from ruamel.yaml import YAML
 
 from safetykit.adapters.ros.binding import Binding, bind
 from safetykit.adapters.ros.mapping import load_mapping, parse_mapping, policy_problems, unmapped_sources
-from safetykit.policy import PRESETS, load_policy
+from safetykit.policy import PRESETS, load_policy, parse_policy
+from tests.unit.policy.edits import edited
 from tests.unit.ros.fake_messages import message
+from tests.unit.ros.test_redundant import SENDERS
 
 PAGE = Path(__file__).parents[3] / "docs" / "ros2.md"
-SECTIONS = tuple(
+BLOCKS = tuple(
     (section.splitlines()[0], block.split("```")[0])
     for section in PAGE.read_text(encoding="utf-8").split("\n## ")[1:]
     for block in section.split("```yaml\n")[1:]
 )
+SECTIONS = tuple(block for block in BLOCKS if block[1].startswith("format:"))
+PARTS = tuple(text for _, text in BLOCKS if not text.startswith("format:"))  # of a mapping
 
 
 def bound(document: Any) -> Binding:
@@ -34,12 +38,20 @@ def example(word: str) -> Binding:
 
 
 def test_the_page_has_its_examples() -> None:
-    assert len(SECTIONS) == 5
+    assert (len(SECTIONS), len(PARTS)) == (5, 1)
 
 
 @pytest.mark.parametrize(("title", "text"), SECTIONS, ids=[title for title, _ in SECTIONS])
 def test_the_mappings_of_the_page_bind(title: str, text: str) -> None:
     assert bound(YAML(typ="safe").load(text)).outputs
+
+
+def test_the_part_about_several_senders_binds(document: dict[str, Any]) -> None:
+    policy = parse_policy(edited("rover", {**SENDERS, "commands.voters": ["planner", "twin"]}))
+    del document["inputs"][1]  # the operator's switches are not on this page
+    binding = bind(parse_mapping({**document, **YAML(typ="safe").load(PARTS[0])}), policy)
+    assert list(binding.others) == ["twin", "manual"]
+    assert binding.objects is not None
 
 
 @pytest.mark.parametrize("name", PRESETS)
