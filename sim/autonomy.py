@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 
 FloatArray = NDArray[np.float64]
 
-CRUISE_MPS = 3.0  # inside every limit of the quadrotor preset
+CRUISE_MPS = 3.0  # inside every limit of the demo's policy
 LAP_S = 16.0
 CLIMB_S, CLIMB_MPS = 3.0, 1.0
 
@@ -101,6 +101,7 @@ class Pilot:
         self.script = script
         self.random = np.random.default_rng(script.seed)
         self.history: list[Message] = []
+        self.glitched = False  # the message before was a glitch
         self._requested: set[str] = set()
 
     def fault_at(self, time_s: float) -> Fault | None:
@@ -139,8 +140,9 @@ def _burst(pilot: Pilot, healthy: Message, fault: Fault) -> Message:
 
 
 def _glitches(pilot: Pilot, healthy: Message, fault: Fault) -> Message:
-    """One sample in `every`, at random, jumps by up to `size`; the next one is healthy again."""
-    if pilot.random.random() > 1.0 / float(fault.setting["every"]):
+    """One sample in `every`, at random, jumps by `size`; the next one is healthy again."""
+    pilot.glitched = not pilot.glitched and pilot.random.random() <= 1.0 / float(fault.setting["every"])
+    if not pilot.glitched:
         return healthy
     values = healthy.values.copy()
     values[int(pilot.random.integers(3))] += float(fault.setting["size"]) * pilot.random.choice([-1.0, 1.0])
@@ -153,6 +155,14 @@ def _oscillation(pilot: Pilot, healthy: Message, fault: Fault) -> Message:
     return replace(
         healthy, values=healthy.values + float(fault.setting["size"]) * swing * np.array([1.0, 1.0, 0.0, 0.0])
     )
+
+
+def _indecision(pilot: Pilot, healthy: Message, fault: Fault) -> Message:
+    """A planner that cannot decide between left and right: each turn is allowed, turning to and fro is not."""
+    half_turns = int(2.0 * float(fault.setting["frequency_hz"]) * (healthy.stamp_s - fault.start_s))
+    values = healthy.values.copy()
+    values[3] = float(fault.setting["size"]) * (-1.0) ** half_turns
+    return replace(healthy, values=values)
 
 
 def _frozen_stamps(pilot: Pilot, healthy: Message, fault: Fault) -> Message:
@@ -176,8 +186,10 @@ KINDS: dict[str, Callable[[Pilot, Message, Fault], Message]] = {
     "burst": _burst,
     "glitches": _glitches,
     "oscillation": _oscillation,
+    "indecision": _indecision,
     "frozen_stamps": _frozen_stamps,
     "replay": _replay,
     "function": _function,
 }
-DIRECTED = ("stop_request", "kill")  # done to the pilot or by the operator, not by the pilot itself
+# Done to the pilot, by the operator or by the second altimeter, not by the pilot itself
+DIRECTED = ("stop_request", "kill", "false_altitude")

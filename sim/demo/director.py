@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from sim.autonomy import Script, load_script
 from sim.demo import pilot, vehicle
 from sim.demo.crew import Crew
 from sim.demo.domain import ros_environment
+from sim.demo.fences import TRACK_WIDTH
 from sim.demo.judge import Allowed
 from sim.demo.record import read_rows
 from sim.demo.trace import Trace
@@ -44,7 +46,8 @@ class Stage:
 
     console: Console
     transport: str
-    policy: str
+    policy: Path
+    mapping: Path  # from ROS 2 topics to the policy
     script: Path
     out: Path  # logs, records, pictures
 
@@ -62,6 +65,7 @@ class Performance:
     deeds_s: Mapping[str, float]  # when each fault that is done from outside really was, monotonic seconds
     sent: Any  # rows of the pilot's own record
     received: Any  # rows of the vehicle's own record
+    track: Any  # rows of where the vehicle was, from the script's zero on
 
 
 @contextmanager
@@ -97,13 +101,15 @@ def perform(stage: Stage, allowed: Allowed) -> Performance:
     received = read_rows(stage.out / "vehicle.f64", vehicle.WIDTH)
     # What arrives after the script is the guard's own farewell (power off, neutral) and no part of it.
     received = received[received[:, 0] < start_s + script.seconds]
-    return Performance(script, stage.transport, start_s, trace, trace.columns(), status, deeds_s, sent, received)
+    track = read_rows(stage.out / "track.f64", TRACK_WIDTH)
+    track = track[(track[:, 0] >= start_s) & (track[:, 0] < start_s + script.seconds)]
+    return Performance(script, stage.transport, start_s, trace, trace.columns(), status, deeds_s, sent, received, track)
 
 
 def _start_guard(stage: Stage, crew: Crew) -> None:
     """Starts the guard, waits until it sends. The first start compiles."""
     log = str(stage.out / "blackbox")
-    crew.start("guard", "safetykit", "run", "--policy", stage.policy, "--instance", INSTANCE, "--log-dir", log)
+    crew.start("guard", "safetykit", "run", "--policy", str(stage.policy), "--instance", INSTANCE, "--log-dir", log)
     started_s = time.monotonic()
     stage.console.print("guard: starting; the first start compiles it, which takes a while")
     with stage.console.status("guard: starting") as line:
@@ -116,7 +122,7 @@ def _start_guard(stage: Stage, crew: Crew) -> None:
             time.sleep(0.1)
     if (view := _latest()) is None or view.state not in (State.STANDBY, State.BOOT):
         raise DemoError(f"the guard does not arm:\n{crew.tail('guard')}")
-    stage.console.print(f"guard: ready after {time.monotonic() - started_s:.1f} s, policy {stage.policy}")
+    stage.console.print(f"guard: ready after {time.monotonic() - started_s:.1f} s, policy {stage.policy.name}")
 
 
 def _latest() -> ActuatorView | None:
@@ -133,7 +139,8 @@ def _start_cast(stage: Stage, crew: Crew) -> float:
     """Starts everything around the guard; returns the script's zero in monotonic seconds."""
     common = ("--transport", stage.transport, "--instance", INSTANCE)
     if stage.transport == "ros2":
-        crew.start("ros", "safetykit", "ros", "--policy", stage.policy, "--instance", INSTANCE, "--attach")
+        bound = ("--policy", str(stage.policy), "--mapping", str(stage.mapping))
+        crew.start("ros", "safetykit", "ros", *bound, "--instance", INSTANCE, "--attach")
     record, track = str(stage.out / "vehicle.f64"), str(stage.out / "track.f64")
     crew.start("vehicle", "sim.demo.vehicle", *common, "--record", record, "--track", track)
     crew.start("operator", "sim.demo.operator", *common)
@@ -202,6 +209,9 @@ def _deeds(script: Script, crew: Crew) -> list[Deed]:
     for fault in script.faults:
         if fault.kind == "kill":
             deeds.append(Deed(fault.start_s, fault.name, crew.processes["pilot"].kill, ("pilot",)))
+        if fault.kind == "false_altitude":
+            for at_s, word in ((fault.start_s, vehicle.LIE), (fault.start_s + fault.duration_s, vehicle.TRUTH)):
+                deeds.append(Deed(at_s, fault.name, partial(crew.processes["vehicle"].send_signal, word)))
         if fault.kind == "stop_request":
             deeds.append(Deed(fault.start_s, fault.name, console.stop))
             deeds.append(Deed(fault.start_s + fault.duration_s, fault.name, reset))

@@ -14,12 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
+from sim.demo.fences import Fence, read_fences
+
 FloatArray = NDArray[np.float64]
 
 FLOAT_NOISE = 1e-9  # relative and absolute: rounding of values and time stamps on their way
 # How far the difference of two stamps may be off: a record keeps float seconds; ROS time is converted by reading two
 # clocks one after the other, which the scheduler may come between.
 STAMP_NOISE_S = {"shm": 2e-6, "ros2": 1e-3}
+STEADY_CHANNELS = 3  # velocities: what glitches hit
+MEMORY_S = 0.6  # an ask older than this moves nothing any more: the envelope has long caught up
+STRAY_NOISE = 1e-6
 ARRIVAL_JITTER_S = 0.05  # two messages may arrive this much closer together than they were sent
 
 
@@ -33,6 +38,7 @@ class Allowed:
     rate_up: FloatArray  # per second; infinite where the policy has none
     rate_down: FloatArray
     norms: tuple[tuple[str, tuple[int, ...], float], ...]  # name, channels, largest norm
+    fences: tuple[Fence, ...]  # where the vehicle may be
 
 
 def read_allowed(policy: Path) -> Allowed:
@@ -51,6 +57,7 @@ def read_allowed(policy: Path) -> Allowed:
             (name, tuple(names.index(channel) for channel in group["channels"]), _largest(group["norm"], 1))
             for name, group in groups.items()
         ),
+        read_fences(document.get("zones", {})),
     )
 
 
@@ -97,6 +104,26 @@ def judge(received: FloatArray, allowed: Allowed, stamp_noise_s: float = STAMP_N
     _, found = _rates(good[:, 0], good[:, 2:], allowed, ARRIVAL_JITTER_S)
     escapes += [f"{text}, by arrival" for text in found]
     return Verdict(len(received), int(bad.sum()), bound_share, rate_share, tuple(escapes))
+
+
+def strays(received: FloatArray, healthy: FloatArray, channels: int = STEADY_CHANNELS) -> list[str]:
+    """Did anything but healthy asks move the vehicle? What arrived must lie between the healthy asks of just before.
+
+    received: as for `judge`. healthy: rows (time_s, values...) of what the pilot sent while nothing was wrong with it.
+    """
+    worst = np.zeros(channels)
+    for row in received:
+        recent = healthy[(healthy[:, 0] > row[0] - MEMORY_S) & (healthy[:, 0] <= row[0]), 1 : 1 + channels]
+        if len(recent) == 0:
+            return ["no healthy ask to compare with"]
+        values = row[2 : 2 + channels]
+        beyond = np.maximum(recent.min(axis=0) - values, values - recent.max(axis=0))
+        worst = np.maximum(worst, np.where(np.isfinite(values), beyond, np.inf))
+    return [
+        f"channel {channel} was moved {size:.4f} beyond every healthy ask"
+        for channel, size in enumerate(worst)
+        if size > STRAY_NOISE
+    ]
 
 
 def _bounds(values: FloatArray, allowed: Allowed) -> tuple[float, list[str]]:

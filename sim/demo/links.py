@@ -40,7 +40,8 @@ class VehicleLink(Protocol):
 
     def receive(self) -> list[Received]: ...
 
-    def publish(self, vehicle: Quadrotor) -> None: ...
+    def publish(self, vehicle: Quadrotor, altitude_2_m: float) -> None:
+        """The vehicle's own estimate, and what its second altimeter says."""
 
 
 class OperatorLink(Protocol):
@@ -87,7 +88,7 @@ def operator_link(transport: str, instance: str) -> OperatorLink:
 
 
 def measurements(vehicle: Quadrotor) -> dict[str, float]:
-    """The vehicle's state under the names that the quadrotor preset gives its inputs."""
+    """The vehicle's state under the names that the policy gives its inputs."""
     names = ("x_m", "y_m", "altitude_m", "vx_meas_mps", "vy_meas_mps", "vz_meas_mps")
     values = dict(zip(names, (*vehicle.position_m.tolist(), *vehicle.velocity_mps.tolist()), strict=True))
     return {**values, "speed_mps": float(np.linalg.norm(vehicle.velocity_mps))}

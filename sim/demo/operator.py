@@ -1,7 +1,8 @@
 """The operator of the demo: ``python -m sim.demo.operator``. A person with an engage button and some patience.
 
-Presses it again about a second after the guard has gone back to STANDBY. While a stop is latched it presses in vain,
-on purpose: only a reset may help.
+Presses it again about a second after the guard has gone back to STANDBY, or after a recovery whose cause is gone:
+then it takes the switch back and gives it again. While a stop is latched it presses in vain, on purpose: only a reset
+may help.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def operate(link: OperatorLink, actuator: ActuatorReader) -> None:
     while True:
         now_s = time.monotonic()
         view = actuator.read()
-        if view is not None and view.state in (State.ENGAGED, State.RECOVERY):
+        if view is not None and (view.state == State.ENGAGED or (view.state == State.RECOVERY and view.faults)):
             disengaged_s = now_s
         idle_s = now_s - disengaged_s
         # Held while it flies; else released for a while and pressed again, which makes a rising edge.

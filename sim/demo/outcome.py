@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from safetykit.core.vocabulary import Action, Fault, State, fault_names
 from sim import autonomy
 from sim.demo.director import Performance
-from sim.demo.judge import STAMP_NOISE_S, Allowed, Verdict, judge
+from sim.demo.fences import trespasses
+from sim.demo.judge import MEMORY_S, STAMP_NOISE_S, Allowed, Verdict, judge, strays
 
 FloatArray = NDArray[np.float64]
 Columns = Mapping[str, NDArray[Any]]
@@ -88,10 +89,27 @@ def outcomes(script: autonomy.Script, performance: Performance, allowed: Allowed
             problems.append(answer)
         if verdict.messages == 0:
             problems.append("nothing reached the vehicle: a guard must always send")
+        track = performance.track
+        stretch = track[(track[:, 0] >= start_s + fault.start_s) & (track[:, 0] < start_s + end_s)]
+        problems += trespasses(stretch, allowed.fences)
         if fault.kind == "stop_request":
             problems += latch_broken(fault, frames, first, start_s)
+        if fault.kind == "glitches":
+            problems += glitched(fault, performance)
         rows.append(Outcome(fault, ticks, answer, verdict, tuple(problems)))
     return rows
+
+
+def glitched(fault: autonomy.Fault, performance: Performance) -> list[str]:
+    """No glitch may move the vehicle at all. Judged while engaged: else healthy asks do not move it either."""
+    frames, sent, received, start_s = performance.frames, performance.sent, performance.received, performance.start_s
+    begin_s, end_s = start_s + fault.start_s, start_s + fault.start_s + fault.duration_s
+    states = frames["st_state"][_tick_at(frames, begin_s - MEMORY_S) : _tick_at(frames, end_s)]
+    if not (states == State.ENGAGED).all():
+        return ["the guard was not engaged throughout, so the glitches show nothing"]
+    healthy = sent[sent[:, WRONG] == 0]
+    arrived = received[(received[:, 0] >= begin_s) & (received[:, 0] < end_s)]
+    return strays(arrived, np.column_stack([healthy[:, 0], healthy[:, 4:]]))
 
 
 def latch_broken(fault: autonomy.Fault, frames: Columns, first: int | None, start_s: float) -> list[str]:

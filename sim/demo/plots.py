@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from safetykit.core.vocabulary import State
 from sim.autonomy import Script
 from sim.demo.judge import Allowed
+from sim.demo.road import RoadShow
+from sim.demo.scenery import draw_map, draw_road, map_lines, road_lines
 
 FloatArray = NDArray[np.float64]
 
@@ -26,7 +28,7 @@ STATE_COLOURS = {
     State.PROTECTIVE_STOP: "#c0504d",
     State.EMERGENCY_STOP: "#7b1f1f",
 }
-CHANNELS_SHOWN = 3
+CHANNELS_SHOWN = 4
 HEADROOM = 0.6  # how far beyond the limits the picture reaches, as a share of their distance
 
 
@@ -40,6 +42,9 @@ class Story:
     asked: FloatArray  # rows (time_s, values...): what the pilot sent
     arrived: FloatArray  # rows (time_s, values...): what the vehicle received
     frames: Mapping[str, NDArray[Any]]
+    track: FloatArray  # where the vehicle was
+    contrasts: Sequence[FloatArray]  # where it would have been without the guard
+    road: RoadShow
     title: str
 
     def states(self) -> list[tuple[float, float, State]]:
@@ -56,30 +61,34 @@ def _window(story: Story, channel: int) -> tuple[float, float]:
 
 
 def write_png(story: Story, path: Path) -> None:
-    """Asked against arrived for the first channels, the script's faults, and the guard's state below."""
+    """Asked against arrived, the script's faults and the guard's state; beside them the flight and the road."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(
-        CHANNELS_SHOWN + 1, 1, sharex=True, figsize=(11, 6.4), height_ratios=[4] * CHANNELS_SHOWN + [0.5]
-    )
+    figure = pyplot.figure(figsize=(15, 7.6))
+    grid = figure.add_gridspec(1, 2, width_ratios=[2.6, 1])
+    rows = [4] * CHANNELS_SHOWN + [0.5]
+    panels: Any = grid[0].subgridspec(len(rows), 1, height_ratios=rows).subplots(sharex=True)
+    beside: Any = grid[1].subgridspec(2, 1, hspace=0.3).subplots()
+    draw_map(beside[0], story.track, story.contrasts, story.allowed.fences)
+    draw_road(beside[1], story.road)
     for channel, panel in enumerate(panels[:CHANNELS_SHOWN]):
         _draw_channel(panel, story, channel)
     for fault in story.script.faults:
         panels[0].annotate(
-            fault.name, (fault.start_s, 1.02), xycoords=("data", "axes fraction"), rotation=35, fontsize=8, va="bottom"
+            fault.name, (fault.start_s, 1.02), xycoords=("data", "axes fraction"), rotation=40, fontsize=8, va="bottom"
         )
     for from_s, to_s, state in story.states():
         panels[-1].axvspan(from_s, to_s, color=STATE_COLOURS[state], lw=0)
-        if to_s - from_s > 2.5:
+        if to_s - from_s > 0.35 * len(state.name):
             panels[-1].text((from_s + to_s) / 2, 0.5, state.name, ha="center", va="center", fontsize=7, color="white")
     panels[-1].set_ylabel("state", rotation=0, ha="right", va="center")
     panels[-1].set(yticks=[], xlim=(0, story.script.seconds), xlabel="time in s")
     panels[0].legend(loc="lower right", fontsize=8, ncols=3, framealpha=0.9)
     figure.suptitle(story.title, x=0.01, ha="left", fontsize=10)
-    figure.tight_layout(h_pad=0.3)
+    figure.subplots_adjust(left=0.07, right=0.985, bottom=0.07, top=0.78, wspace=0.13)
     figure.savefig(path, dpi=100, metadata={"Software": None})
     pyplot.close(figure)
 
@@ -107,12 +116,13 @@ def _draw_channel(panel: Any, story: Story, channel: int) -> None:
 
 
 def write_html(story: Story, path: Path) -> None:
-    """The same, every channel, to zoom into."""
+    """The same, to zoom into."""
     from plotly.graph_objects import Figure, Scattergl
     from plotly.subplots import make_subplots
 
     count = len(story.allowed.channels)
-    figure: Figure = make_subplots(rows=count, cols=1, shared_xaxes=True, subplot_titles=story.allowed.channels)
+    titles = (*story.allowed.channels, "from above (m)", "a car cuts in and brakes: distance (m) over time (s)")
+    figure: Figure = make_subplots(rows=count + 2, cols=1, subplot_titles=titles)
     for channel in range(count):
         for name, rows, colour in (("asked", story.asked, ASKED), ("arrived", story.arrived, SENT)):
             line = Scattergl(
@@ -127,21 +137,30 @@ def write_html(story: Story, path: Path) -> None:
         for limit in (story.allowed.low[channel], story.allowed.high[channel]):
             figure.add_hline(y=limit, line={"color": LIMIT, "dash": "dash", "width": 1}, row=channel + 1, col=1)
         figure.update_yaxes(range=_window(story, channel), row=channel + 1, col=1)
-    _shade(figure, story.script)
-    figure.update_layout(title=story.title, height=240 * count, hovermode="x unified", template="plotly_white")
+        figure.update_xaxes(matches="x", row=channel + 1, col=1)
+    _shade(figure, story.script, count)
+    drawn = map_lines(story.track, story.contrasts, story.allowed.fences), road_lines(story.road)
+    for row, lines in enumerate(drawn, start=count + 1):
+        for name, points, colour in lines:
+            trace = Scattergl(x=points[:, 0], y=points[:, 1], name=name, line={"color": colour}, showlegend=False)
+            figure.add_trace(trace, row=row, col=1)
+    figure.update_layout(title=story.title, height=240 * (count + 2), hovermode="closest", template="plotly_white")
     figure.write_html(path, include_plotlyjs=True, full_html=True)
 
 
-def _shade(figure: Any, script: Script) -> None:
-    for fault in script.faults:
+def _shade(figure: Any, script: Script, count: int) -> None:
+    """Marks the faults in the first `count` panels."""
+    for fault, row in itertools.product(script.faults, range(1, count + 1)):
         figure.add_vrect(
             x0=fault.start_s,
             x1=fault.start_s + fault.duration_s,
             fillcolor=FAULT,
             opacity=0.25,
             line_width=0,
-            annotation_text=fault.name,
+            annotation_text=fault.name if row == 1 else "",
             annotation_font_size=9,
+            row=row,
+            col=1,
         )
 
 

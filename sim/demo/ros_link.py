@@ -16,6 +16,7 @@ from nav_msgs.msg import Odometry
 from numpy.typing import NDArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import Range
 from std_msgs.msg import Bool, String
 
 from sim.demo.links import Received
@@ -74,6 +75,7 @@ class Vehicle(_Node):
         self.arrived: list[Received] = []
         self.node.create_subscription(TwistStamped, "cmd_vel_out", self._take, DEPTH)
         self.odometry = self.node.create_publisher(Odometry, "odom", DEPTH)
+        self.altimeter = self.node.create_publisher(Range, "altimeter", DEPTH)
 
     def _take(self, message: TwistStamped) -> None:
         stamp_ns = message.header.stamp.sec * NS_PER_S + message.header.stamp.nanosec - self.ahead_ns
@@ -89,7 +91,7 @@ class Vehicle(_Node):
         taken, self.arrived = self.arrived, []
         return taken
 
-    def publish(self, vehicle: Quadrotor) -> None:
+    def publish(self, vehicle: Quadrotor, altitude_2_m: float) -> None:
         message = Odometry()
         self.put_stamp(message.header, time.monotonic_ns())
         position, twist = message.pose.pose.position, message.twist.twist
@@ -97,6 +99,9 @@ class Vehicle(_Node):
         twist.linear.x, twist.linear.y, twist.linear.z = vehicle.velocity_mps.tolist()
         twist.angular.z = vehicle.yaw_rate_radps
         self.odometry.publish(message)
+        second = Range(range=altitude_2_m)
+        self.put_stamp(second.header, time.monotonic_ns())
+        self.altimeter.publish(second)
 
 
 class Operator(_Node):

@@ -55,6 +55,7 @@ class Vehicle:
         directory = paths.run_dir(instance, create=False)
         self.actuator = MailboxReader(directory / paths.ACTUATOR)
         self.state = _Sources(instance, "vehicle")
+        self.second = _Sources(instance, "second")
         self.published = 0
 
     def receive(self) -> list[Received]:
@@ -64,8 +65,9 @@ class Vehicle:
         self.published = message.published
         return [Received(time.monotonic_ns(), message.stamp_ns, message.values)]
 
-    def publish(self, vehicle: Quadrotor) -> None:
+    def publish(self, vehicle: Quadrotor, altitude_2_m: float) -> None:
         self.state.publish(measurements(vehicle))
+        self.second.publish({"altitude_2_m": altitude_2_m})
 
 
 class Operator:

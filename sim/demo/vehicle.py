@@ -9,9 +9,11 @@ import argparse
 import signal
 import time
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 
+from sim.demo.fences import TRACK_WIDTH
 from sim.demo.links import vehicle_link
 from sim.demo.record import RowWriter
 from sim.vehicles import Quadrotor
@@ -19,7 +21,23 @@ from sim.vehicles import Quadrotor
 PERIOD_S = 0.004
 MEASURE_EVERY = 3  # periods: measurements at about 80 Hz
 WIDTH = 6  # arrival, stamp (both s), four values
-TRACK_WIDTH = 8  # time (s), position (3), velocity (3), yaw
+LIE, TRUTH = signal.SIGUSR1, signal.SIGUSR2  # what the second altimeter is to tell from now on
+LIE_M = 4.0
+
+
+class SecondAltimeter:
+    """Tells the altitude, or one that is `LIE_M` too high: signals of the director switch it."""
+
+    def __init__(self) -> None:
+        self.error_m = 0.0
+        signal.signal(LIE, self._switch)
+        signal.signal(TRUTH, self._switch)
+
+    def _switch(self, number: int, frame: FrameType | None) -> None:
+        self.error_m = LIE_M if number == LIE else 0.0
+
+    def read(self, vehicle: Quadrotor) -> float:
+        return float(vehicle.position_m[2]) + self.error_m
 
 
 def drive(arguments: argparse.Namespace) -> None:
@@ -27,7 +45,7 @@ def drive(arguments: argparse.Namespace) -> None:
     link = vehicle_link(arguments.transport, arguments.instance)
     received = RowWriter(arguments.record, WIDTH)
     track = RowWriter(arguments.track, TRACK_WIDTH)
-    vehicle = Quadrotor()
+    vehicle, altimeter = Quadrotor(), SecondAltimeter()
     command = np.zeros(4)
     before_s = next_s = time.monotonic()
     count = 0
@@ -39,7 +57,7 @@ def drive(arguments: argparse.Namespace) -> None:
         vehicle.step(command, now_s - before_s)
         before_s = now_s
         if count % MEASURE_EVERY == 0:
-            link.publish(vehicle)
+            link.publish(vehicle, altimeter.read(vehicle))
             track.append(now_s, *vehicle.position_m, *vehicle.velocity_mps, vehicle.yaw_rad)
         count += 1
         next_s = max(next_s + PERIOD_S, now_s)

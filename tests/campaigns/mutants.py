@@ -5,7 +5,6 @@ work on the interpreted core only (``NUMBA_DISABLE_JIT=1``), and only in a proce
 """
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -100,7 +99,7 @@ def _of_function(file: str, function: ast.FunctionDef, lines: list[str], module:
             code = _compiled(plain)
             undo()
             if _essence(code) != original:
-                text = " ".join(lines[line - 1].split())
+                text = _told_line(lines[line - 1])
                 last = _header_end(statement)
                 install = _putting_code(module, target, code)
                 yield Mutant(file, function.name, statement.lineno, last, text, what, install)
@@ -146,6 +145,11 @@ def _changes(function: ast.FunctionDef, statement: ast.stmt) -> Iterator[Change]
             yield line, what, _setter(node, field, value), _setter(node, field, old)
     yield from _removals(function, statement)
     yield from _unary(statement)
+
+
+def _told_line(line: str) -> str:
+    """A source line without its comment, blanks evened out."""
+    return " ".join(line.split("  # ")[0].split())
 
 
 def _told(node: Any, field: str, value: Any) -> str:
@@ -249,7 +253,7 @@ def _constants(file: str, tree: ast.Module, text: str, module: Any) -> Iterator[
     for node in tree.body:
         if not isinstance(node, ast.Assign | ast.AnnAssign):
             continue
-        line = " ".join(text.splitlines()[node.lineno - 1].split())
+        line = _told_line(text.splitlines()[node.lineno - 1])
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         for name in [item.id for target in targets for item in ast.walk(target) if isinstance(item, ast.Name)]:
             for what, install in _changed_constant(module, name, getattr(module, name)):
@@ -277,7 +281,7 @@ def _changed_constant(module: Any, name: str, value: Any) -> Iterator[tuple[str,
 def _other(value: float) -> float:
     if isinstance(value, int):
         # A single bit moves to the next one.
-        return value << 1 if value > 2 and value & (value - 1) == 0 else value + 1
+        return value << 1 if value >= 2 and value & (value - 1) == 0 else value + 1
     return value * 1000 if 0 < abs(value) < SMALL else value * 2 or 1.0
 
 

@@ -8,32 +8,31 @@ examples each time and does not shrink.
 from __future__ import annotations
 
 import gc
-import importlib
 import os
 import select
 import signal
-import sqlite3
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, FunctionType
 from typing import Any
 
 import coverage
 import pytest
-from coverage.numbits import numbits_to_nums
 from hypothesis import HealthCheck, Phase, settings
 
-from tests.campaigns.mutants import CORE, MAKE_TABLE, MODULE, ROOT, Mutant, files
+from tests.campaigns.mutants import CORE, ROOT, Mutant
+from tests.campaigns.reach import Reach, read_lines
 
 SURVIVED, NOTICED, ENDLESS = "survived", "noticed", "endless"
 _CODE_SURVIVED, _CODE_NOTICED, _CODE_BROKEN = 20, 21, 22
 LONGER, GRACE_S = 10.0, 5.0  # a test may take this many times its own time, and so many seconds of processor more
 KILLERS_MAX = 12
+BUDGET_S = 60.0
 Collected = Callable[["Session"], None]
+Tests = Callable[[Mutant], list[int]]
 
 
 @dataclass(frozen=True)
@@ -50,46 +49,13 @@ class Verdict:
         return self.how == SURVIVED
 
 
-@dataclass
-class Reach:
-    """Which tests (by place in the session) execute which line of which file, and how long each takes (s)."""
-
-    lines: dict[str, dict[int, set[int]]] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def of(self, mutant: Mutant) -> set[int]:
-        """Tests that execute the changed statement; of a constant: a function that reads it."""
-        if mutant.function == MODULE:
-            return self._of_constant(mutant.what.split(":")[0])
-        if mutant.function in MAKE_TABLE:
-            return self._of_constant("NEXT_STATE")
-        return self._span(mutant.file, range(mutant.first, mutant.last + 1))
-
-    def _span(self, file: str, lines: range) -> set[int]:
-        of_file = self.lines.get(file, {})
-        return set().union(*(of_file.get(line, set()) for line in lines))
-
-    def _of_constant(self, name: str) -> set[int]:
-        name = "NEXT_STATE" if name == "TRANSITIONS" else name
-        found: set[int] = set()
-        for file in files():
-            for function in vars(importlib.import_module(f"safetykit.core.{file.removesuffix('.py')}")).values():
-                code = function.__code__ if isinstance(function, FunctionType) else None
-                if code is not None and name in code.co_names:
-                    found |= self._span(Path(code.co_filename).name, _lines(code))
-        return found
-
-
-def _lines(code: CodeType) -> range:
-    lines = [line for _, _, line in code.co_lines() if line is not None]
-    return range(min(lines) + 1, max(lines) + 1)  # not the line of the def: it runs at import
-
-
 class Session:
     """The collected tests, and trials on them. Handed to `work` as soon as pytest has collected."""
 
-    def __init__(self, work: Collected) -> None:
+    def __init__(self, work: Collected, budget_s: float) -> None:
         self.work = work
+        self.budget_s = budget_s
+        self.places: dict[str, int] = {}
         self.items: list[pytest.Item] = []
         self.red: list[str] = []
         self.reach = Reach()
@@ -102,6 +68,7 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         self.items = session.items
+        self.places = {item.nodeid: place for place, item in enumerate(self.items)}
         self._factory(session).getbasetemp()  # made here: each child would make it anew
         self.work(self)
         return True
@@ -127,46 +94,62 @@ class Session:
             item, after = self.items[place], self.items[following] if following is not None else None
             self._now = place
             if self._child_pipe >= 0:
-                limit_s = self.reach.seconds.get(item.nodeid, GRACE_S) * LONGER + GRACE_S
+                limit_s = self._seconds(place) * LONGER + GRACE_S
                 signal.setitimer(signal.ITIMER_PROF, limit_s)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
 
     def measure(self) -> None:
-        """Runs every test once, with the lines it reaches and its time; red ones are left out from then on."""
+        """Runs every test that was not measured before, with the lines it reaches and its time.
+
+        Red ones are left out from then on.
+        """
+        self.reach = Reach.kept()
         with tempfile.TemporaryDirectory() as folder:
             data = Path(folder) / "reach"
             tracer = coverage.Coverage(data_file=str(data), include=[f"{CORE}/*"], config_file=False)
             tracer.start()
             for place, item in enumerate(self.items):
-                tracer.switch_context(str(place))
+                if item.nodeid in self.reach.seconds:
+                    continue
+                tracer.switch_context(item.nodeid)
                 begin = time.process_time()
                 self.run([place])
                 self.reach.seconds[item.nodeid] = round(time.process_time() - begin, 3)
             tracer.stop()
             tracer.save()
-            self.reach.lines = _read(data)
-        red = {place for place, item in enumerate(self.items) if item.nodeid in self.red}
-        for of_file in self.reach.lines.values():
-            for line in of_file:
-                of_file[line] -= red
+            self.reach.lines |= read_lines(data)
+        for test in self.red:
+            del self.reach.seconds[test], self.reach.lines[test]
+        self.reach.keep()
 
-    def order(self, mutant: Mutant) -> list[int]:
-        """The tests for a mutant, the most promising first."""
-        first = self.killers.get((mutant.file, mutant.function), [])
-        rest = sorted(self.reach.of(mutant), key=lambda place: self.reach.seconds[self.items[place].nodeid])
-        reached = set(rest)
-        return list(dict.fromkeys([*(place for place in first if place in reached), *rest]))
+    def order(self, mutant: Mutant, first: str = "") -> list[int]:
+        """The tests for a mutant, the most promising first: `first`, what noticed its neighbours, the cheap ones."""
+        reached = [self.places[test] for test in self.reach.of(mutant) if test in self.places]
+        reached.sort(key=lambda place: (self._seconds(place), place))
+        promising = [self.places.get(first, -1), *self.killers.get((mutant.file, mutant.function), [])]
+        known = set(reached)
+        chosen: list[int] = []
+        total_s = 0.0
+        for place in dict.fromkeys([*(place for place in promising if place in known), *reached]):
+            total_s += self._seconds(place)
+            if total_s > self.budget_s and chosen:
+                break
+            chosen.append(place)
+        return chosen
 
-    def verdicts(self, tried: Sequence[tuple[Mutant, list[int] | None]], workers: int) -> Iterator[Verdict]:
-        """The verdict on each mutant, in the order in which they end. Tests to run: `order` where none are given."""
+    def _seconds(self, place: int) -> float:
+        return self.reach.seconds.get(self.items[place].nodeid, GRACE_S)
+
+    def verdicts(self, tried: Sequence[Mutant], tests: Tests, workers: int) -> Iterator[Verdict]:
+        """The verdict on each mutant, in the order in which they end."""
         gc.collect()
         gc.freeze()
         running: dict[int, tuple[int, int, Mutant, float]] = {}  # pipe: child, ...
         waiting = list(reversed(tried))
         while waiting or running:
             while waiting and len(running) < workers:
-                mutant, tests = waiting.pop()
-                pipe, child = self._fork(mutant, self.order(mutant) if tests is None else tests)
+                mutant = waiting.pop()
+                pipe, child = self._fork(mutant, tests(mutant))
                 running[pipe] = (child, pipe, mutant, time.monotonic())
             for pipe in select.select(list(running), [], [])[0]:
                 child, _, mutant, begin = running.pop(pipe)
@@ -183,7 +166,8 @@ class Session:
             os.close(pipe)
             self._child_pipe = child_pipe
             signal.signal(signal.SIGPROF, signal.SIG_DFL)
-            mutant.install()
+            if not _installed(mutant):
+                os._exit(_CODE_NOTICED)
             self.run(tests)
             os._exit(_CODE_SURVIVED)
         except BaseException as error:  # noqa: BLE001 - whatever it is, a child must not go on as the parent
@@ -199,7 +183,7 @@ class Session:
             raise RuntimeError(f"no verdict on {mutant}")
         how = {_CODE_SURVIVED: SURVIVED, _CODE_NOTICED: NOTICED}.get(code, ENDLESS)
         by = ""
-        if how == NOTICED:
+        if told:
             self._remember(mutant, int(told))
             by = self.items[int(told)].nodeid
         return Verdict(mutant, how, by, time.monotonic() - begin)
@@ -212,23 +196,20 @@ class Session:
         del known[KILLERS_MAX:]
 
 
-def _read(data: Path) -> dict[str, dict[int, set[int]]]:
-    """{file: {line: tests}} from coverage's data base."""
-    found: dict[str, dict[int, set[int]]] = {}
-    query = (
-        "select file.path, context.context, line_bits.numbits from line_bits "
-        "join file on file.id = file_id join context on context.id = context_id where context.context != ''"
-    )
-    with sqlite3.connect(data) as base:
-        for path, context, numbits in base.execute(query):
-            of_file = found.setdefault(Path(path).name, {})
-            for line in numbits_to_nums(numbits):
-                of_file.setdefault(line, set()).add(int(context))
-    return found
+def _installed(mutant: Mutant) -> bool:
+    """False where the core would not even import with this mutant."""
+    try:
+        mutant.install()
+    except (ValueError, IndexError, TypeError, NameError):
+        return False
+    return True
 
 
-def start(tests: Sequence[str], work: Collected) -> int:
-    """Collects these tests interpreted and calls `work` with the session; pytest's exit code."""
+def start(tests: Sequence[str], work: Collected, budget_s: float = BUDGET_S) -> int:
+    """Collects these tests interpreted and calls `work` with the session; pytest's exit code.
+
+    budget_s: of the measured times of the tests for one mutant, which has survived when they are over.
+    """
     if os.environ.get("NUMBA_DISABLE_JIT") != "1":
         raise SystemExit("mutants are of the interpreted core: NUMBA_DISABLE_JIT=1")
     settings.register_profile(
@@ -241,8 +222,9 @@ def start(tests: Sequence[str], work: Collected) -> int:
     )
     settings.load_profile("mutation")
     os.chdir(ROOT)
-    quiet = ["-q", "--no-header", "--no-summary", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:timeout"]
-    quiet += ["-p", "no:terminal", "-p", "no:faulthandler", "-o", "addopts=--import-mode=importlib"]
+    left_out = ("cacheprovider", "timeout", "terminal", "faulthandler")
+    quiet = ["--assert=plain", "-o", "addopts=--import-mode=importlib"]
+    quiet += [word for name in left_out for word in ("-p", f"no:{name}")]
     with tempfile.TemporaryDirectory() as folder:
         options = [*quiet, "--basetemp", f"{folder}/tests", *tests]
-        return int(pytest.main(options, plugins=[Session(work)]))
+        return int(pytest.main(options, plugins=[Session(work, budget_s)]))

@@ -11,6 +11,7 @@ from safetykit.core.vocabulary import Fault
 from safetykit.policy import load_policy
 from sim.autonomy import DIRECTED, KINDS, Message, Pilot, load_script, set_points
 from sim.demo.command import HERE
+from sim.demo.show import POLICY
 
 PERIOD_S = 0.02
 SCRIPT = HERE / "script.yaml"
@@ -22,7 +23,7 @@ def flight(pilot: Pilot) -> list[tuple[float, Message]]:
 
 
 def test_script_names_real_faults_and_functions() -> None:
-    script, policy = load_script(SCRIPT), load_policy("quadrotor")
+    script, policy = load_script(SCRIPT), load_policy(POLICY)
     for fault in script.faults:
         assert fault.expect, fault.name
         assert all(name in Fault.__members__ for name in fault.expect), fault.name
@@ -49,7 +50,7 @@ def test_messages_are_wrong_only_while_a_fault_is_active() -> None:
     assert wrong
     assert wrong == active
     for fault in pilot.script.faults:
-        if fault.kind not in ("kill", "stop_request"):
+        if fault.kind not in DIRECTED:
             assert any(fault.active(time_s) for time_s in wrong), f"{fault.name} never went wrong"
 
 
@@ -58,6 +59,31 @@ def test_same_seed_same_messages() -> None:
     for (_, one), (_, other) in zip(first, second, strict=True):
         assert one.values.tobytes() == other.values.tobytes()
         assert (one.stamp_s, one.function) == (other.stamp_s, other.function)
+
+
+def test_glitches_are_single_and_big() -> None:
+    """No two in a row, so that nothing confirms one; each far beyond what a healthy pilot asks."""
+    pilot = Pilot(load_script(SCRIPT))
+    fault = next(fault for fault in pilot.script.faults if fault.kind == "glitches")
+    jumps = np.array(
+        [
+            np.abs(message.values - set_points(pilot.script, time_s)).max()
+            for time_s, message in flight(pilot)
+            if fault.active(time_s)
+        ]
+    )
+    assert (jumps > 0).sum() >= 5
+    assert jumps[jumps > 0].min() == pytest.approx(fault.setting["size"])
+    assert not ((jumps[1:] > 0) & (jumps[:-1] > 0)).any()
+
+
+def test_the_undecided_planner_stays_inside_the_bounds() -> None:
+    """Nothing but its swinging to and fro is wrong with it."""
+    pilot = Pilot(load_script(SCRIPT))
+    fault = next(fault for fault in pilot.script.faults if fault.kind == "indecision")
+    turns = [message.values[3] for time_s, message in flight(pilot) if fault.active(time_s)]
+    assert max(np.abs(turns)) < 0.785
+    assert (np.diff(np.sign(turns)) != 0).sum() >= 4
 
 
 def test_frozen_stamps_stand_still_to_the_last_digit() -> None:

@@ -12,15 +12,17 @@ import pytest
 from sim.demo.links import transport_here
 
 SHORT = """\
-seconds: 14
+seconds: 17
 seed: 3
 climbs_s: [0]
 faults:
   - {name: NaN, kind: not_a_number, start_s: 5, duration_s: 0.3, expect: [COMMAND_NONFINITE]}
-  - {name: burst, kind: burst, start_s: 7, duration_s: 0.4, expect: [BOUND, NORM], values: [40, -40, -12, 9]}
-  - {name: frozen, kind: frozen_stamps, start_s: 8.5, duration_s: 0.4, expect: [COMMAND_REPEATED]}
+  - {name: burst, kind: burst, start_s: 6.2, duration_s: 0.4, expect: [BOUND, NORM], values: [40, -40, -12, 9]}
+  - {name: frozen, kind: frozen_stamps, start_s: 7.4, duration_s: 0.4, expect: [COMMAND_REPEATED]}
+  - {name: glitches, kind: glitches, start_s: 8.8, duration_s: 1, expect: [OUTLIER], every: 6, size: 15}
   - {name: forbidden, kind: function, start_s: 10, duration_s: 0.5, expect: [FUNCTION_REFUSED], function: motor_test}
-  - {name: killed, kind: kill, start_s: 11, duration_s: 3, expect: [COMMAND_LATE, COMMAND_STALE]}
+  - {name: lie, kind: false_altitude, start_s: 11, duration_s: 0.8, expect: [DISAGREE]}
+  - {name: killed, kind: kill, start_s: 14, duration_s: 3, expect: [COMMAND_LATE, COMMAND_STALE]}
 """
 UNANSWERED = """\
 seconds: 7
@@ -45,7 +47,18 @@ def demo(script: str, transport: str, folder: Path) -> subprocess.CompletedProce
 def test_nothing_escapes(transport: str, tmp_path: Path) -> None:
     result = demo(SHORT, transport, tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
-    for name in ("NaN", "burst", "frozen", "forbidden", "killed", "nothing escaped", "hash chain whole"):
+    for name in (
+        "NaN",
+        "burst",
+        "frozen",
+        "glitches",
+        "forbidden",
+        "lie",
+        "killed",
+        "20 of 20 kept",
+        "nothing escaped",
+        "hash chain whole",
+    ):
         assert name in result.stdout
     assert (tmp_path / "out" / "demo.png").stat().st_size > 10_000
     page = (tmp_path / "out" / "demo.html").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from safetykit.policy import load_policy
-from sim.demo.judge import Allowed, judge, read_allowed
+from sim.demo.judge import Allowed, judge, read_allowed, strays
 
 PERIOD_S = 0.01
 FloatArray = NDArray[np.float64]
@@ -99,3 +99,29 @@ def test_time_that_runs_backwards_is_seen(allowed: Allowed) -> None:
     rows = record(calm())
     rows[200:, 1] -= 5.0
     assert any("backwards" in text for text in judge(rows, allowed).escapes)
+
+
+def asks(values: FloatArray) -> FloatArray:
+    """Healthy asks at the times of a record, and of the second before it."""
+    rows = record(values)
+    before = np.repeat(rows[:1], 100, axis=0)
+    before[:, 0] -= np.arange(100, 0, -1) * PERIOD_S
+    return np.vstack([before, rows])[:, [0, 2, 3, 4, 5]]
+
+
+def test_what_follows_the_healthy_asks_late_is_no_stray() -> None:
+    wave = calm()
+    wave[:, 0] = 3.0 * np.sin(np.arange(300) * PERIOD_S)
+    late = np.vstack([wave[:1].repeat(20, axis=0), wave[:-20]])
+    assert strays(record(late), asks(wave)) == []
+
+
+@pytest.mark.parametrize("size", [2e-6, -0.002, np.nan])
+def test_a_vehicle_that_a_glitch_moves_at_all_is_seen(size: float) -> None:
+    values = calm()
+    values[150, 2] = size
+    assert any(text.startswith("channel 2 was moved") for text in strays(record(values), asks(calm())))
+
+
+def test_without_healthy_asks_nothing_is_proven() -> None:
+    assert strays(record(calm()), np.zeros((0, 5))) == ["no healthy ask to compare with"]
