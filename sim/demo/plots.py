@@ -67,7 +67,7 @@ def write_png(story: Story, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure = pyplot.figure(figsize=(15, 7.6))
+    figure = pyplot.figure(figsize=(14, 7.2))
     grid = figure.add_gridspec(1, 2, width_ratios=[2.6, 1])
     rows = [4] * CHANNELS_SHOWN + [0.5]
     panels: Any = grid[0].subgridspec(len(rows), 1, height_ratios=rows).subplots(sharex=True)
@@ -82,14 +82,14 @@ def write_png(story: Story, path: Path) -> None:
         )
     for from_s, to_s, state in story.states():
         panels[-1].axvspan(from_s, to_s, color=STATE_COLOURS[state], lw=0)
-        if to_s - from_s > 0.35 * len(state.name):
+        if to_s - from_s > 0.45 * len(state.name):
             panels[-1].text((from_s + to_s) / 2, 0.5, state.name, ha="center", va="center", fontsize=7, color="white")
     panels[-1].set_ylabel("state", rotation=0, ha="right", va="center")
     panels[-1].set(yticks=[], xlim=(0, story.script.seconds), xlabel="time in s")
     panels[0].legend(loc="lower right", fontsize=8, ncols=3, framealpha=0.9)
     figure.suptitle(story.title, x=0.01, ha="left", fontsize=10)
     figure.subplots_adjust(left=0.07, right=0.985, bottom=0.07, top=0.78, wspace=0.13)
-    figure.savefig(path, dpi=100, metadata={"Software": None})
+    figure.savefig(path, dpi=90, metadata={"Software": None})
     pyplot.close(figure)
 
 

@@ -94,7 +94,7 @@ def _of_function(file: str, function: ast.FunctionDef, lines: list[str], module:
     original = _essence(_compiled(plain))
     target = getattr(module, function.name)
     for statement in [node for node in ast.walk(plain) if isinstance(node, ast.stmt) and node is not plain]:
-        for line, what, change, undo in _changes(plain, statement):
+        for line, what, change, undo in _changes(plain, statement, vars(module)):
             change()
             code = _compiled(plain)
             undo()
@@ -135,16 +135,25 @@ def _header_end(statement: ast.stmt) -> int:
     return body[0].lineno - 1 if body else statement.end_lineno or statement.lineno
 
 
-def _changes(function: ast.FunctionDef, statement: ast.stmt) -> Iterator[Change]:
+def _changes(function: ast.FunctionDef, statement: ast.stmt, globals_: dict[str, Any]) -> Iterator[Change]:
     """Line, description, do and undo of each change to one statement; not to the statements below it."""
     for node in _expressions(statement):
         for field, value in _replacements(node):
+            if _adds_nothing(node, globals_):
+                continue
             old = getattr(node, field)
             what = _told(node, field, value)
             line = getattr(node, "lineno", statement.lineno)
             yield line, what, _setter(node, field, value), _setter(node, field, old)
     yield from _removals(function, statement)
     yield from _unary(statement)
+
+
+def _adds_nothing(node: ast.AST, globals_: dict[str, Any]) -> bool:
+    """`row + COLUMN` where the column has number 0: taken off, it is the same row."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Add | ast.Sub):
+        return False
+    return isinstance(node.right, ast.Name) and globals_.get(node.right.id, 1) == 0
 
 
 def _told_line(line: str) -> str:
