@@ -48,8 +48,8 @@ class Story:
     title: str
 
     def states(self) -> list[tuple[float, float, State]]:
-        """Stretches (from_s, to_s, state) of the guard."""
-        times = self.frames["in_now_ns"] * 1e-9 - self.start_s
+        """Stretches (from_s, to_s, state) of the guard, from the script's zero on."""
+        times = np.maximum(self.frames["in_now_ns"] * 1e-9 - self.start_s, 0.0)
         states = self.frames["st_state"]
         cuts = [0, *(np.flatnonzero(np.diff(states)) + 1), len(states) - 1]
         return [(times[a], times[b], State(int(states[a]))) for a, b in itertools.pairwise(cuts) if b > a]
